@@ -1,0 +1,1 @@
+"""One TOML file, checked as a whole: every mistake is reported at once."""

@@ -1,0 +1,60 @@
+"""How a settings dataclass says what a key means, so that check, schema and docs cannot drift.
+
+```python
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    port: str = option(help="serial port or socket:// address")
+    timeout_s: float = option(1.0, help="wait for an answer", unit="s", minimum=0.1, maximum=5)
+```
+
+A field without a default is required. Types that can be read: str, int, float, bool, an Enum of
+strings, `tuple[str, ...]`, and any of them `| None`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What a key of the configuration means."""
+
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    """Returns what is wrong with a value, or None; for rules that a range cannot say."""
+    example: object = None
+    """Shown by `config init` where there is no default."""
+    secret: bool = False
+    """Never shown; read by reference, from a file or the environment."""
+
+
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,  # noqa: A002  # the word that argparse and every reader use for it
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], str | None] | None = None,
+    example: object = None,
+    secret: bool = False,
+) -> Any:
+    """Return a dataclass field that carries its meaning."""
+    meaning = Option(
+        help=help,
+        unit=unit,
+        minimum=minimum,
+        maximum=maximum,
+        choices=choices,
+        check=check,
+        example=example,
+        secret=secret,
+    )
+    return dataclasses.field(default=default, metadata={"option": meaning})

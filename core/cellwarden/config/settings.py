@@ -1,0 +1,119 @@
+"""The settings of the controller itself, one frozen dataclass for each table of the file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cellwarden.config.options import option
+from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.model import CHEMISTRIES, Parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerOptions:
+    """The table `[controller]`."""
+
+    name: str = option("Battery", help="what outputs call this bank")
+    mode: str = option(
+        "monitor",
+        help="monitor: nothing is ever written to a BMS; control: the engine may switch and set",
+        choices=("monitor", "control"),
+    )
+    poll_interval_s: float = option(
+        1.0, help="time from one poll of a pack to the next", unit="s", minimum=0.1, maximum=60
+    )
+    max_age_s: float | None = option(
+        None,
+        help="a reading older than this is no reading; default three polls, at least 3, at most 10",
+        unit="s",
+        minimum=1,
+        maximum=600,
+    )
+    gone_after_s: float = option(
+        60.0,
+        help="all packs silent for this long: outputs leave the ecosystem as a lost BMS would",
+        unit="s",
+        minimum=5,
+        maximum=3600,
+    )
+    on_pack_lost: str = option(
+        "exclude",
+        help="exclude: the other packs carry on with their limits; hold: keep the last limits for"
+        " hold_s, then exclude; trip: stop the whole bank",
+        choices=("exclude", "hold", "trip"),
+    )
+    hold_s: float = option(10.0, help="for on_pack_lost = hold", unit="s", minimum=1, maximum=300)
+    state_dir: str | None = option(
+        None, help="folder for what must survive a restart; default by user and system"
+    )
+    runtime_dir: str | None = option(
+        None, help="folder for the status socket, in memory if possible; default by user and system"
+    )
+
+    @property
+    def effective_max_age_s(self) -> float:
+        """`max_age_s`, or its default from the poll interval."""
+        if self.max_age_s is not None:
+            return self.max_age_s
+        return min(max(3.0, 3 * self.poll_interval_s), max(10.0, 2 * self.poll_interval_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackOptions:
+    """The common keys of a `[[pack]]` table; the driver's own keys stand beside them."""
+
+    name: str = option(help="short name of this pack", example="left")
+    driver: str = option(help="how to talk to its BMS", example="jk-rs485")
+    chemistry: str = option(help="cell chemistry", choices=tuple(CHEMISTRIES), example="LiFePO4")
+    cells: int = option(help="cells in series", minimum=2, maximum=32, example=16)
+    capacity_ah: float = option(
+        help="design capacity", unit="Ah", minimum=5, maximum=2000, example=280
+    )
+    allow_outside_chemistry: bool = option(
+        False,
+        help="accept cell voltages in [pack.parameters] beyond what the chemistry stands;"
+        " only with the cell's data sheet in hand",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """The common keys of an `[[output]]` table; the output's own keys stand beside them."""
+
+    plugin: str = option(help="which output", example="can_inverter")
+    name: str | None = option(None, help="name in logs and status; default the plugin's name")
+    enabled: bool = option(True, help="false keeps the table but leaves the output out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackSettings:
+    """One pack, checked and ready to be built."""
+
+    name: str
+    chemistry: str
+    parameters: Parameters
+    driver: DriverKind
+    driver_options: Any
+    """An instance of `driver.options`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSettings:
+    """One output, checked and ready to be built."""
+
+    name: str
+    output: OutputKind
+    options: Any
+    """An instance of `output.options`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole file."""
+
+    controller: ControllerOptions
+    packs: tuple[PackSettings, ...]
+    outputs: tuple[OutputSettings, ...] = ()
+    source: str = ""
+    """The file's path, for messages."""
+    raw: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,91 @@
+"""What a driver, an output and the runtime promise each other. Types only.
+
+Plugins are given these objects; none of them reaches into the runtime.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from cellwarden.clock import Clock
+from cellwarden.model import BankState, Outcome, Reading, Request
+
+
+class Driver(Protocol):
+    """Reads one pack. Used by one poller at a time, on the control loop; never blocks it."""
+
+    async def open(self) -> None:
+        """Open the link. LinkError if that fails; it is tried again later."""
+
+    async def poll(self) -> Reading:
+        """Ask once and return what was heard.
+
+        LinkTimeout when nobody answered, LinkError when the link broke, FrameError when the
+        answer was nonsense.
+        """
+
+    async def close(self) -> None:
+        """Close the link and forget half-heard bytes; may be called at any time, also twice."""
+
+
+class Feed(Protocol):
+    """An output's mailbox with one slot: the newest decision, never a queue."""
+
+    clock: Clock
+
+    def latest(self) -> BankState | None:
+        """Return the newest decision, None before the first."""
+
+    def age_s(self) -> float | None:
+        """Return how long ago (controller time, s) the newest decision was made, None if never.
+
+        More than a few cycles means that the controller itself hangs: act as if the BMS were gone.
+        """
+
+    async def next(self, timeout_s: float | None = None) -> BankState | None:
+        """Wait for a decision newer than the last one returned here; None after the timeout.
+
+        `timeout_s` is real time. Decisions that came in between are skipped: latest value only.
+        """
+
+
+class Gate(Protocol):
+    """The only way to ask for something to be written to a BMS."""
+
+    async def ask(self, request: Request) -> Outcome:
+        """Return what became of the request; a refusal is an outcome, not an exception."""
+
+
+class Output(Protocol):
+    """Something that shows the bank to an ecosystem.
+
+    Control outputs run on the control loop and must never block it. Telemetry outputs run in a
+    thread with a loop of their own and may.
+    """
+
+    async def run(self, feed: Feed, gate: Gate) -> None:
+        """Serve until a state with phase STOPPING comes, then say goodbye and return.
+
+        May raise whatever it likes: it is logged by name and started again with back-off. When
+        cancelled it leaves the ecosystem in its own "BMS gone" state as well as it can.
+        """
+
+    def status(self) -> Mapping[str, object]:
+        """Return what is worth showing of this output's own peer; JSON types, from any thread."""
+
+
+class WireProtocol(Protocol):
+    """A protocol that can be tried by hand: `cellwarden decode` and `cellwarden encode`."""
+
+    def decode(
+        self, chunks: Sequence[str], *, request: bytes | None = None, variant: str | None = None
+    ) -> list[dict[str, object]]:
+        """Return one object for each frame in the chunks (hex text, in the order received).
+
+        FrameError, with its `kind`, for the first frame that is wrong.
+        """
+
+    def encode(self, state: Mapping[str, object]) -> list[dict[str, object]]:
+        """Return the frames an inverter would be sent for this state.
+
+        CommandRefused where the protocol has nothing to send; ConfigError for a bad state.
+        """

@@ -1,0 +1,80 @@
+"""Readings: what one poll of one pack heard, before anybody has judged it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cellwarden.model.alarm import DeviceAlarm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who answered, as far as the device tells."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    hardware_version: str | None = None
+    firmware_version: str | None = None
+    name: str | None = None
+    """What the owner called it, where the device keeps a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One consistent moment of one pack, stamped when the last byte was heard.
+
+    `None` stands where the device does not know or does not tell; it is never 0. Current is
+    positive while charging. Cells and sensors are in the device's order, the first is number 1.
+    """
+
+    pack: str
+    """The pack's name in the configuration."""
+    heard_s: float
+    """Controller time in s."""
+    cell_voltages_v: tuple[float | None, ...] = ()
+    voltage_v: float | None = None
+    current_a: float | None = None
+    temperatures_c: tuple[float | None, ...] = ()
+    """Battery sensors T1, T2 ... in order."""
+    mos_temperature_c: float | None = None
+    soc_percent: float | None = None
+    """What the BMS believes, 0..100."""
+    soh_percent: float | None = None
+    capacity_ah: float | None = None
+    """Full capacity that the BMS learned, in Ah."""
+    remaining_ah: float | None = None
+    cycles: int | None = None
+    cycle_charge_ah: float | None = None
+    """Discharged charge since the first start, in Ah."""
+    runtime_s: float | None = None
+    charge_fet_on: bool | None = None
+    """What is really on now, as the device reports it."""
+    discharge_fet_on: bool | None = None
+    balancing: bool | None = None
+    heating: bool | None = None
+    charge_switch_on: bool | None = None
+    """What its owner wants on; a protection may hold the FET open all the same."""
+    discharge_switch_on: bool | None = None
+    balance_switch_on: bool | None = None
+    balance_current_a: float | None = None
+    wire_resistances_ohm: tuple[float | None, ...] = ()
+    alarms: tuple[DeviceAlarm, ...] = ()
+    alarm_bits: int | None = None
+    """The alarm word as sent, unknown bits included."""
+    settings: Mapping[str, float] | None = None
+    """Settings the device holds, by the names of `model.parameters`; never a secret."""
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkQuality:
+    """How well a device has been answering since the controller started."""
+
+    connected: bool = False
+    asked: int = 0
+    answered: int = 0
+    bad: int = 0
+    """Frames that were refused: wrong sum, cut, nonsense."""
+    last_error: str = ""
+    last_error_s: float | None = None
+    """Controller time of the last error, in s."""

@@ -1,0 +1,190 @@
+"""States: what the engine decided. Every output gets the same object."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cellwarden.model.alarm import Alarm, Severity
+from cellwarden.model.limit import Limits
+from cellwarden.model.reading import Identity, LinkQuality, Reading
+
+
+class PackPhase(Enum):
+    """Where a pack stands."""
+
+    WAITING = "waiting"
+    """Nothing usable was heard since the start."""
+    ONLINE = "online"
+    LOST = "lost"
+    """It was online, and nothing usable was heard for longer than the configured age."""
+
+
+class BankPhase(Enum):
+    """Where the whole bank stands; this is what an output's own life follows."""
+
+    STARTING = "starting"
+    """No pack has given a usable reading yet: outputs announce nothing."""
+    LIVE = "live"
+    SILENT = "silent"
+    """Every pack is lost: limits are 0 A with a sane CVL, and the alarms say why."""
+    GONE = "gone"
+    """Silent for too long: outputs leave the ecosystem in its own "BMS gone" state."""
+    STOPPING = "stopping"
+    """The controller ends: outputs say goodbye (limits 0 A, then "BMS gone") and return."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellExtreme:
+    """The highest or lowest cell."""
+
+    pack: str
+    cell: int
+    """Number from 1."""
+    voltage_v: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorExtreme:
+    """The warmest or coldest battery sensor."""
+
+    pack: str
+    sensor: str
+    """`T1`, `T2` ..."""
+    temperature_c: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """A value that was not believed, and why."""
+
+    what: str
+    """`cell 3`, `current`, `T1`, `reading`."""
+    value: str
+    """As it came, for a person."""
+    why: str
+    since_s: float
+    until_s: float
+    """Not believed again before this controller time, in s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A diagnosis: what is probably wrong, on what evidence, how sure."""
+
+    what: str
+    evidence: str
+    confidence: float
+    """0..1."""
+    procedure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that changed in one step, for the log: a trip, a release, a reset."""
+
+    at_s: float
+    pack: str
+    text: str
+    severity: Severity | None = None
+    """None for good news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackState:
+    """The engine's answer for one pack.
+
+    Every measured value here was believed. While the pack is not ONLINE they are None, whatever
+    was heard before: a reading that is too old is not a reading.
+    """
+
+    pack: str
+    at_s: float
+    """Controller time of this decision, in s."""
+    phase: PackPhase
+    reading: Reading | None
+    """The newest believed reading; None unless ONLINE."""
+    age_s: float | None
+    """Since the newest believed reading, in s; None if there never was one."""
+    limits: Limits
+    charge_allowed: bool
+    discharge_allowed: bool
+    alarms: tuple[Alarm, ...] = ()
+    soc_percent: float | None = None
+    soc_sigma_percent: float | None = None
+    """One standard deviation of `soc_percent`."""
+    soc_basis: str = ""
+    """What the SoC rests on, for a person."""
+    soh_percent: float | None = None
+    capacity_ah: float | None = None
+    remaining_ah: float | None = None
+    power_w: float | None = None
+    """Positive while charging."""
+    cell_min: CellExtreme | None = None
+    cell_max: CellExtreme | None = None
+    cell_sum_v: float | None = None
+    temperature_min: SensorExtreme | None = None
+    temperature_max: SensorExtreme | None = None
+    quarantined: tuple[Quarantine, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    events: tuple[Event, ...] = ()
+    """What changed in this very step."""
+    identity: Identity | None = None
+    link: LinkQuality | None = None
+
+    @property
+    def cell_difference_v(self) -> float | None:
+        """Highest minus lowest cell in V."""
+        if self.cell_min is None or self.cell_max is None:
+            return None
+        return self.cell_max.voltage_v - self.cell_min.voltage_v
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankState:
+    """All packs as one battery, one consistent moment; what every output is given.
+
+    Sums and extremes are over the packs that are ONLINE. `limits` is None only while STARTING:
+    a limit that nobody has decided is not announced.
+    """
+
+    name: str
+    at_s: float
+    """Controller time of this decision, in s."""
+    phase: BankPhase
+    packs: tuple[PackState, ...]
+    """In the configuration's order, lost ones included."""
+    limits: Limits | None
+    charge_allowed: bool
+    discharge_allowed: bool
+    alarms: tuple[Alarm, ...] = ()
+    """Of every pack and of the bank, the most severe first."""
+    data_age_s: float | None = None
+    """Age of the oldest reading in use, in s; of the newest ever heard once none is in use."""
+    voltage_v: float | None = None
+    current_a: float | None = None
+    power_w: float | None = None
+    soc_percent: float | None = None
+    soc_sigma_percent: float | None = None
+    soh_percent: float | None = None
+    capacity_ah: float | None = None
+    """Full capacity of the packs that are in, in Ah."""
+    remaining_ah: float | None = None
+    installed_ah: float | None = None
+    """Design capacity of all configured packs, lost ones included, in Ah."""
+    temperature_c: float | None = None
+    """Mean of the battery sensors."""
+    cell_min: CellExtreme | None = None
+    cell_max: CellExtreme | None = None
+    temperature_min: SensorExtreme | None = None
+    temperature_max: SensorExtreme | None = None
+    cycles: int | None = None
+    """Of the most cycled pack."""
+
+    @property
+    def online(self) -> tuple[PackState, ...]:
+        """The packs whose values are in use."""
+        return tuple(p for p in self.packs if p.phase is PackPhase.ONLINE)
+
+    @property
+    def lost(self) -> tuple[PackState, ...]:
+        """The packs that went silent."""
+        return tuple(p for p in self.packs if p.phase is PackPhase.LOST)

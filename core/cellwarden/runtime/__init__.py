@@ -1,0 +1,1 @@
+"""The only place that waits, retries, supervises and logs."""

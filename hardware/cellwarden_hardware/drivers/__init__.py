@@ -1,0 +1,1 @@
+"""One file a driver; the folder is walked, so there is no list to edit."""

@@ -1,0 +1,1 @@
+"""Battery frames for inverters on CAN, a table file a dialect."""

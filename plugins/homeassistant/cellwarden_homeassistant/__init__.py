@@ -1,0 +1,1 @@
+"""The bank and its packs as Home Assistant devices over MQTT."""
