@@ -1,0 +1,58 @@
+# Everything a person types. `make demo` and `make test` need Python 3.11 or newer, git and make;
+# they create the virtual environment themselves.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test check format typecheck lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/demo.stamp ## a simulated bank in the terminal; ARGS="--packs 4" passes options
+	@$(BIN)/cellwarden demo $(ARGS)
+
+test: $(VENV)/test.stamp ## all tests; ARGS="-k words" passes options to pytest
+	@sh tests/prepare.sh tools
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint typecheck ## format, lint and types, strict
+
+lint: $(VENV)/check.stamp ## formatting and lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+typecheck: $(VENV)/check.stamp ## types
+	$(BIN)/mypy
+
+format: $(VENV)/check.stamp ## put the code into shape
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/test.stamp ## benchmarks: ratios against yardsticks measured in the same run
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A stamp a purpose: the demo does not wait for test tools to be fetched.
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing Cellwarden into $(VENV) ..."
+	@$(PIP) install --editable '.[all]'
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp
+	@$(PIP) install --group test
+	@touch $@
+
+$(VENV)/check.stamp: $(VENV)/test.stamp
+	@$(PIP) install --group check
+	@touch $@
+
+$(BIN)/python:
+	@sh tests/prepare.sh venv "$(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'

@@ -1,0 +1,90 @@
+"""Builds a bank from its settings; nothing is opened yet."""
+
+import logging
+import time
+from pathlib import Path
+
+from cellwarden import host as plugins
+from cellwarden.clock import Clock
+from cellwarden.config.settings import PackSettings, Settings
+from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings, PackMemory
+from cellwarden.hooks import DriverContext, OutputContext
+from cellwarden.runtime.controller import Controller, NamedOutput
+from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.store import Saved
+
+LOG = logging.getLogger(__name__)
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock,
+    state_folder: Path,
+    saved: dict[str, Saved] | None = None,
+) -> Controller:
+    """Build everything that the settings name; nothing is opened yet. ConfigError if it cannot."""
+    options = settings.controller
+    max_age_s = options.effective_max_age_s
+    engines = []
+    for pack in settings.packs:
+        engine = Engine(
+            EngineSettings(
+                pack=pack.name,
+                chemistry=pack.chemistry,
+                parameters=pack.parameters,
+                max_age_s=max_age_s,
+            )
+        )
+        context = DriverContext(
+            pack=pack.name,
+            clock=clock,
+            timeout_s=min(max(clock.real_s(options.poll_interval_s), 0.5), 2.0),
+        )
+        driver = plugins.build(pack.driver, pack.driver_options, context)
+        engines.append((engine, driver, _memory(engine, pack, (saved or {}).get(pack.name), clock)))
+    outputs = [
+        NamedOutput(
+            name=output.name,
+            output=plugins.build(
+                output.output,
+                output.options,
+                OutputContext(name=output.name, bank=options.name, state_dir=str(state_folder)),
+            ),
+            control=output.output.control,
+        )
+        for output in settings.outputs
+    ]
+    bank = Bank(
+        BankSettings(
+            name=options.name,
+            members=tuple(
+                BankMember(name=p.name, design_capacity_ah=p.parameters.design_capacity_ah)
+                for p in settings.packs
+            ),
+            on_pack_lost=options.on_pack_lost,
+            hold_s=options.hold_s,
+            gone_after_s=options.gone_after_s,
+        )
+    )
+    return Controller(
+        bank=bank,
+        engines=engines,
+        outputs=outputs,
+        gate=MonitorGate(options.mode),
+        clock=clock,
+        poll_interval_s=options.poll_interval_s,
+    )
+
+
+def _memory(engine: Engine, pack: PackSettings, saved: Saved | None, clock: Clock) -> PackMemory:
+    now_s = clock.now_s()
+    if saved is None:
+        return engine.start(now_s)
+    off_s = time.time() - saved.saved_s
+    try:
+        # A wall clock that ran backwards (no battery-backed clock) leaves the time off unknown.
+        return engine.restore(saved.record, now_s, off_s if off_s >= 0 else None)
+    except ValueError as error:
+        LOG.error("%s: the saved state is not used (%s): starting afresh", pack.name, error)
+        return engine.start(now_s)

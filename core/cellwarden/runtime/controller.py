@@ -1,0 +1,285 @@
+"""The controller: polls every pack, decides once a cycle, and tells every output.
+
+A cycle starts with one wake-up that asks all packs. Each answer goes through its pack's engine
+the moment it is complete; when the last one is in (or the slowest has had its time), the bank
+decides and every mailbox gets the same object in the same loop turn. A reading that lowers a
+limit or raises an alarm does not wait for the others.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cellwarden.clock import Clock
+from cellwarden.engine import Bank, Engine, PackMemory
+from cellwarden.interfaces import Driver, Gate, Output
+from cellwarden.model import BankPhase, BankState, LinkQuality, PackState, Reading
+from cellwarden.runtime.keeper import Keeper
+from cellwarden.runtime.mailbox import Mailbox
+from cellwarden.runtime.polling import Poller
+from cellwarden.runtime.supervisor import TelemetryThread, attempt, keep_running
+
+LOG = logging.getLogger(__name__)
+
+PATIENCE_S = 0.4
+"""Real s that a cycle waits for its slowest pack; a JK answers within 20..100 ms. Bounded by 0.8
+of the poll interval."""
+FALL = 0.9
+"""A limit that falls below this part of what it was is told at once."""
+GOODBYE_S = 5.0
+"""Real s that outputs have to say goodbye."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One pack at work."""
+
+    engine: Engine
+    driver: Driver
+    memory: PackMemory
+    state: PackState | None = None
+    fresh: bool = False
+    """Its state is of this cycle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedOutput:
+    """An output as built, and where it belongs."""
+
+    name: str
+    output: Output
+    control: bool
+
+
+class Controller:
+    """One bank at work. Build it with `runtime.build`, run it once."""
+
+    def __init__(
+        self,
+        *,
+        bank: Bank,
+        engines: Sequence[tuple[Engine, Driver, PackMemory]],
+        outputs: Sequence[NamedOutput],
+        gate: Gate,
+        clock: Clock,
+        poll_interval_s: float,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self.clock = clock
+        self.keeper = keeper
+        self.state: BankState | None = None
+        """The newest decision; None before the first."""
+        self._bank = bank
+        self._bank_memory = bank.start(clock.now_s())
+        self._members = [Member(engine, driver, memory) for engine, driver, memory in engines]
+        self._by_pack = {member.engine.pack: member for member in self._members}
+        self._pollers = [
+            Poller(member.engine.pack, member.driver, clock, self._done) for member in self._members
+        ]
+        self._outputs = tuple(outputs)
+        self._mailboxes = [Mailbox(clock) for _ in outputs]
+        self._gate = gate
+        self._interval_s = clock.real_s(poll_interval_s)
+        self._patience_s = min(PATIENCE_S, 0.8 * self._interval_s)
+        self._waiting_for: set[str] = set()
+        self._cycle_open = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._next_s = 0.0
+        self._stopping = False
+
+    # -- the cycle ---------------------------------------------------------------------------
+
+    def _begin_cycle(self) -> None:
+        if self._cycle_open:
+            self._finish_cycle()
+        self._cycle_open = True
+        self._waiting_for = {poller.pack for poller in self._pollers if poller.take_turn()}
+        loop = asyncio.get_running_loop()
+        if self._waiting_for:
+            self._deadline = loop.call_later(self._patience_s, self._finish_cycle)
+        else:
+            self._finish_cycle()
+
+    def _done(self, poller: Poller, reading: Reading | None) -> None:
+        """Take what a poll gave; called by the poller on the loop."""
+        self._waiting_for.discard(poller.pack)
+        member = self._by_pack[poller.pack]
+        urgent = False
+        if reading is not None:
+            before = member.state
+            urgent = _is_urgent(before, self._step(member, reading, poller.quality()))
+        if self._cycle_open and not self._waiting_for:
+            self._finish_cycle()
+        elif urgent:
+            self._decide()
+
+    def _finish_cycle(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._cycle_open = False
+        for member, poller in zip(self._members, self._pollers, strict=True):
+            if not member.fresh:
+                self._step(member, None, poller.quality())
+            member.fresh = False
+        self._decide()
+
+    def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
+        now_s = self.clock.now_s()
+        engine, memory = member.engine, member.memory
+        member.memory, state = attempt(
+            f"engine of {engine.pack}",
+            lambda: engine.step(memory, reading, now_s, link),
+            lambda reason: (memory, engine.failed(memory, now_s, reason)),
+        )
+        member.state = state
+        member.fresh = reading is not None
+        for event in state.events:
+            LOG.log(
+                logging.INFO if event.severity is None else logging.WARNING,
+                "%s: %s",
+                event.pack,
+                event.text,
+            )
+        return state
+
+    def _decide(self) -> None:
+        now_s = self.clock.now_s()
+        states = [member.state for member in self._members if member.state is not None]
+        if self._stopping or len(states) < len(self._members):
+            return
+        memory, last = self._bank_memory, self.state
+        self._bank_memory, state = attempt(
+            "bank",
+            lambda: self._bank.step(memory, states, now_s),
+            lambda reason: (memory, self._bank.failed(memory, states, now_s, reason)),
+        )
+        if last is not None and last.phase is not state.phase:
+            LOG.log(
+                logging.INFO if state.phase is BankPhase.LIVE else logging.WARNING,
+                "bank is %s",
+                state.phase.value,
+            )
+        self._publish(state)
+        if self.keeper is not None:
+            self.keeper.consider(state)
+        for member in self._members:
+            # Events belong to the decision they came with, not to the next one as well.
+            if member.state is not None and member.state.events:
+                member.state = replace(member.state, events=())
+
+    def _publish(self, state: BankState) -> None:
+        self.state = state
+        for mailbox in self._mailboxes:
+            mailbox.put(state)
+
+    def records(self) -> dict[str, Mapping[str, object]]:
+        """Return every pack's record for the store."""
+        now_s = self.clock.now_s()
+        return {m.engine.pack: m.engine.record(m.memory, now_s) for m in self._members}
+
+    def output_status(self) -> dict[str, Mapping[str, object]]:
+        """Return what each output says of its own peer."""
+        return {
+            named.name: attempt(
+                f"status of {named.name}", named.output.status, lambda reason: {"error": reason}
+            )
+            for named in self._outputs
+        }
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then say goodbye on every output and close every link."""
+        pollers = [
+            asyncio.create_task(
+                keep_running(f"driver of {p.pack}", p.run, finished=lambda: False), name=p.pack
+            )
+            for p in self._pollers
+        ]
+        control = [
+            asyncio.create_task(
+                keep_running(
+                    f"output {named.name}",
+                    self._runner(named, mailbox),
+                    finished=lambda: self._stopping,
+                ),
+                name=f"output {named.name}",
+            )
+            for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
+            if named.control
+        ]
+        threads = [
+            TelemetryThread(
+                f"output {named.name}",
+                self._runner(named, mailbox),
+                finished=lambda: self._stopping,
+            )
+            for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
+            if not named.control
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            await asyncio.sleep(0)  # let the pollers open what opens at once
+            self._next_s = asyncio.get_running_loop().time()
+            self._tick()
+            await stop.wait()
+        finally:
+            await self._end(pollers, control, threads)
+
+    def _runner(self, named: NamedOutput, mailbox: Mailbox) -> Callable[[], Awaitable[None]]:
+        return lambda: named.output.run(mailbox, self._gate)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._next_s += self._interval_s
+        if self._next_s < loop.time():  # suspended or starved: no burst of missed cycles (F49)
+            self._next_s = loop.time() + self._interval_s
+        self._ticker = loop.call_at(self._next_s, self._tick)
+        self._begin_cycle()
+
+    async def _end(
+        self,
+        pollers: Sequence[asyncio.Task[None]],
+        control: Sequence[asyncio.Task[None]],
+        threads: Sequence[TelemetryThread],
+    ) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._stopping = True
+        if self.state is not None:
+            self._publish(self._bank.stopping(self.state, self.clock.now_s()))
+        await _cancel(pollers)  # closes every link
+        if self.state is None:
+            await _cancel(control)  # they never announced anything: nothing to take back
+        elif control:
+            _, late = await asyncio.wait(control, timeout=GOODBYE_S)
+            for task in late:
+                LOG.warning("%s did not say goodbye in %.0f s", task.get_name(), GOODBYE_S)
+            await _cancel(tuple(late))
+        for thread in threads:
+            if not await asyncio.to_thread(thread.join, GOODBYE_S if self.state else 1.0):
+                LOG.warning("%s did not end in time and is left behind", thread.name)
+        if self.keeper is not None:
+            self.keeper.save(self.state, durable=True)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_urgent(before: PackState | None, after: PackState) -> bool:
+    """Whether a pack's new state must not wait for the other packs of the cycle."""
+    if before is None or after.events or before.phase is not after.phase:
+        return True
+    return (
+        after.limits.ccl_a < FALL * before.limits.ccl_a
+        or after.limits.dcl_a < FALL * before.limits.dcl_a
+    )

@@ -1,0 +1,68 @@
+"""Decides when what is worth writing: little, but no decision late."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from cellwarden.model import BankState
+from cellwarden.runtime.store import Note, Save, Store
+
+VOLATILE_EVERY_S = 2.0
+"""Real s between saves to memory: what a kill may cost."""
+DURABLE_EVERY_S = 300.0
+"""Real s between routine saves to flash (F35)."""
+DURABLE_STEP_PERCENT = 1.0
+"""A pack's SoC moved by this much: save to flash (F35)."""
+
+
+class Keeper:
+    """Watches the decisions and hands the store what must survive."""
+
+    def __init__(
+        self,
+        store: Store,
+        records: Callable[[], Mapping[str, Mapping[str, object]]],
+        *,
+        every_s: float = VOLATILE_EVERY_S,
+    ) -> None:
+        """`records` gives every pack's record as it is at the moment of the call."""
+        self._store = store
+        self._records = records
+        self._every_s = every_s
+        self._volatile_s = float("-inf")
+        self._durable_s = float("-inf")
+        self._durable_soc: dict[str, float] = {}
+
+    def consider(self, state: BankState) -> None:
+        """Save if this decision is worth it."""
+        now_s = time.monotonic()
+        notes = tuple(
+            Note(at_s=time.time(), pack=event.pack, text=event.text)
+            for pack in state.packs
+            for event in pack.events
+        )
+        durable = (
+            bool(notes) or now_s - self._durable_s >= DURABLE_EVERY_S or self._soc_moved(state)
+        )
+        if durable or now_s - self._volatile_s >= self._every_s:
+            self.save(state, notes, durable=durable)
+
+    def save(self, state: BankState | None, notes: Sequence[Note] = (), *, durable: bool) -> None:
+        """Save now."""
+        self._volatile_s = time.monotonic()
+        if durable:
+            self._durable_s = self._volatile_s
+            if state is not None:
+                for pack in state.packs:
+                    if pack.soc_percent is not None:
+                        self._durable_soc[pack.pack] = pack.soc_percent
+        self._store.save(
+            Save(at_s=time.time(), records=self._records(), notes=tuple(notes), durable=durable)
+        )
+
+    def _soc_moved(self, state: BankState) -> bool:
+        return any(
+            pack.soc_percent is not None
+            and abs(pack.soc_percent - self._durable_soc.get(pack.pack, -100.0))
+            >= DURABLE_STEP_PERCENT
+            for pack in state.packs
+        )

@@ -1,0 +1,96 @@
+"""The controller as a process: folders, lock, store, signals, status socket."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cellwarden.clock import Clock
+from cellwarden.config.settings import Settings
+from cellwarden.errors import ConfigError
+from cellwarden.runtime import folders
+from cellwarden.runtime.build import build
+from cellwarden.runtime.controller import Controller
+from cellwarden.runtime.keeper import Keeper
+from cellwarden.runtime.status import StatusServer, document
+from cellwarden.runtime.store import Store
+
+LOG = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.001
+"""How long a busy telemetry thread may keep the interpreter before control gets it (Python's own
+default is 5 ms)."""
+
+
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; ConfigError if another controller has it."""
+    path = folder / "lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(handle, 20).decode(errors="replace").strip()
+            raise ConfigError(
+                f"another controller (process {owner or '?'}) runs in {folder}: stop it, or give"
+                " this one its own controller.runtime_dir"
+            ) from error
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def run(settings: Settings) -> int:
+    """Run a bank until SIGTERM or Ctrl-C; return the exit status."""
+    state_folder = folders.private(folders.state_dir(settings.controller.state_dir))
+    runtime_folder = folders.private(folders.runtime_dir(settings.controller.runtime_dir))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with only_one(runtime_folder):
+        volatile = runtime_folder / "volatile.db"
+        store = Store(state_folder / "state.db", volatile)
+        clock = Clock()
+        controller = build(settings, clock=clock, state_folder=state_folder, saved=store.load())
+        controller.keeper = Keeper(store, controller.records)
+        store.start()
+        try:
+            asyncio.run(_serve(controller, settings, runtime_folder))
+        finally:
+            store.stop()
+    return 0
+
+
+async def _serve(controller: Controller, settings: Settings, runtime_folder: Path) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    status = StatusServer(
+        runtime_folder,
+        lambda: document(
+            controller.state,
+            controller.clock.now_s(),
+            controller.output_status(),
+            settings.controller.mode,
+        ),
+    )
+    await status.start()
+    LOG.info(
+        "%s: %d pack(s), %d output(s), mode %s",
+        settings.controller.name,
+        len(settings.packs),
+        len(settings.outputs),
+        settings.controller.mode,
+    )
+    try:
+        await controller.run(stop)
+    finally:
+        await status.stop()
+    LOG.info("stopped")
