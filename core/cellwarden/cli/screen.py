@@ -60,11 +60,14 @@ def number(value: float | None, digits: int, unit: str = "", *, sign: bool = Fal
     return f"{value:{'+' if sign else ''}.{digits}f}{f' {unit}' if unit else ''}"
 
 
+def _soc(source: Document, unit: str) -> str:
+    soc, sigma = source["soc_percent"], source["soc_sigma_percent"]
+    return number(soc, 1, unit) + ("" if sigma is None else f" ±{number(sigma, 1)}")
+
+
 def _head(document: Document, bank: Document, pen: Pen) -> list[str]:
     phase = bank["phase"]
-    soc = number(bank["soc_percent"], 1, "%")
-    if bank["soc_sigma_percent"] is not None:
-        soc += f" ±{number(bank['soc_sigma_percent'], 1)}"
+    soc = _soc(bank, "%")
     charge = f"{number(bank['remaining_ah'], 1)} of {number(bank['capacity_ah'], 1, 'Ah')}"
     return [
         (
@@ -108,7 +111,7 @@ def _packs(bank: Document, pen: Pen) -> list[str]:
     ]
     for pack in bank["packs"]:
         reading = pack["reading"] or {}
-        soc = f"{number(pack['soc_percent'], 1)} ±{number(pack['soc_sigma_percent'], 1)}"
+        soc = _soc(pack, "")
         temperatures = " ".join(number(t, 1) for t in reading.get("temperatures_c", ())) or "-"
         link = pack["link"] or {}
         fets = "".join(

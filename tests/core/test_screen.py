@@ -1,0 +1,76 @@
+"""What a person sees of a bank in a terminal."""
+
+from dataclasses import replace
+
+from cellwarden.cli.screen import RED, fit, picture
+from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    BankPhase,
+    BankState,
+    Limit,
+    PackPhase,
+    Reason,
+    Severity,
+)
+from cellwarden.runtime.status import document
+from support.states import bank_state, limits, pack_state
+
+
+def shown(state: BankState | None, *, colour: bool = False) -> str:
+    return "\n".join(picture(document(state, 1001.0, {}, "monitor"), colour=colour))
+
+
+def test_before_the_first_answer_it_says_what_it_waits_for() -> None:
+    assert "Waiting for the first answer of a BMS" in shown(None)
+
+
+def test_the_bank_its_packs_and_cells_are_shown() -> None:
+    text = shown(bank_state())
+    assert "Battery  live  mode monitor" in text
+    assert "SoC 64.0 % ±1.4   52.92 V   +12.0 A   +635 W   22.0 °C   128.0 of 200.0 Ah" in text
+    assert "CVL   55.20 V  charge voltage" in text
+    assert "left" in text
+    assert " 3.315▲" in text
+    assert " 3.300▼" in text
+    assert "no alarms" in text
+
+
+def test_a_limit_shows_why_and_what_clears_it() -> None:
+    why = Reason(
+        rule="cell over-voltage", value=0.0, source="cell 7", measured=3.652, threshold=3.6,
+        unit="V", clears="all cells are below 3.400 V", pack="left",
+    )  # fmt: skip
+    state = bank_state(
+        limits=replace(
+            limits(55.2, 0.0, 200.0, 48.0), charge_current=Limit(value=0.0, reasons=(why,))
+        )
+    )
+    assert (
+        "CCL     0.0 A  left: cell over-voltage, cell 7 at 3.652 V (threshold 3.600 V);"
+        " clears when all cells are below 3.400 V"
+    ) in shown(state)
+    assert RED in shown(state, colour=True)
+
+
+def test_a_lost_pack_shows_no_old_value() -> None:
+    lost = pack_state(
+        "right", phase=PackPhase.LOST, reading=None, soc_percent=None, soc_sigma_percent=None,
+        cell_min=None, cell_max=None,
+    )  # fmt: skip
+    text = shown(bank_state(packs=(pack_state("left"), lost)))
+    row = next(line for line in text.splitlines() if line.startswith("right"))
+    assert row.split() == ["right", "lost", "-", "-", "-", "-", "-", "---", "99/100"]
+
+
+def test_an_alarm_says_what_ends_it() -> None:
+    alarm = Alarm(
+        kind=AlarmKind.BMS_LOST, severity=Severity.PROTECTION, pack="left", since_s=1.0,
+        releases="it answers again",
+    )  # fmt: skip
+    text = shown(bank_state(phase=BankPhase.SILENT, alarms=(alarm,)))
+    assert "ALARM  left: no data from the BMS; ends when it answers again" in text
+
+
+def test_lines_are_cut_to_the_terminal_without_breaking_colours() -> None:
+    assert fit(["\x1b[31mabcdef\x1b[0m", "abc"], 4) == ["\x1b[31mabcd\x1b[0m", "abc"]
