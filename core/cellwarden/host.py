@@ -3,7 +3,7 @@
 Nothing else touches pluggy: each hook is called from exactly one typed function here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -12,10 +12,25 @@ from typing import Any, TypeVar
 import pluggy
 
 from cellwarden import hooks
-from cellwarden.errors import ConfigError
+from cellwarden.errors import CellwardenError, ConfigError
 from cellwarden.hooks import CommandKind, DriverKind, OutputKind, ProtocolKind
 
 Kind = TypeVar("Kind", DriverKind, OutputKind, ProtocolKind, CommandKind)
+
+BROKEN = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    CellwardenError,
+    pluggy.PluginValidationError,
+)
+"""How a plugin fails that is broken or does not fit this version, its hooks included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,64 +42,117 @@ class PluginInfo:
     version: str
     module: str
     problem: str = ""
-    """Why it could not be loaded; empty if it could."""
+    """Why it could not be loaded or asked; empty if it could."""
 
 
 class Host:
     """The loaded plugins.
 
-    One plugin that cannot be imported takes nothing else down: it is listed with its problem, and
-    whoever asks for something it would have offered is told.
+    One plugin that cannot be imported, or that fails when it is asked, takes nothing else down:
+    it is listed with its problem, and whoever asks for something it would have offered is told.
     """
 
     def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
         """Load every installed plugin, or the given entry points (for tests)."""
         self._manager = pluggy.PluginManager("cellwarden")
         self._manager.add_hookspecs(hooks)
-        self.plugins: tuple[PluginInfo, ...] = tuple(
-            self._load(point)
-            for point in sorted(
-                entry_points(group=hooks.ENTRY_POINT_GROUP) if found is None else found,
-                key=lambda point: point.name,
-            )
+        self._points = sorted(
+            entry_points(group=hooks.ENTRY_POINT_GROUP) if found is None else found,
+            key=lambda point: point.name,
         )
-        self._manager.check_pending()
+        self._problems: dict[str, str] = {}
+        for point in self._points:
+            self._load(point)
 
-    def _load(self, point: EntryPoint) -> PluginInfo:
-        problem = ""
+    def _load(self, point: EntryPoint) -> None:
         try:
             self._manager.register(point.load(), name=point.name)
-        except (ImportError, AttributeError, ValueError, pluggy.PluginValidationError) as error:
-            problem = f"{type(error).__name__}: {error}"
-        return PluginInfo(
-            name=point.name,
-            distribution=point.dist.name if point.dist else "",
-            version=point.dist.version if point.dist else "",
-            module=point.value,
-            problem=problem,
+            self._manager.check_pending()  # a misspelled hook is this plugin's
+        except BROKEN as error:
+            self._manager.unregister(name=point.name)
+            self._note(point.name, error)
+
+    def _note(self, plugin: str, error: BaseException) -> None:
+        self._problems.setdefault(plugin, f"{type(error).__name__}: {error}")
+
+    @property
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Every installed plugin, by name."""
+        return tuple(
+            PluginInfo(
+                name=point.name,
+                distribution=point.dist.name if point.dist else "",
+                version=point.dist.version if point.dist else "",
+                module=point.value,
+                problem=self._problems.get(point.name, ""),
+            )
+            for point in self._points
         )
 
     def drivers(self) -> dict[str, DriverKind]:
         """Return every driver there is, by name."""
-        return _by_name("driver", self._manager.hook.cellwarden_drivers())
+        return _by_name("driver", self._ask(self._manager.hook.cellwarden_drivers, DriverKind))
 
     def outputs(self) -> dict[str, OutputKind]:
         """Return every output there is, by name."""
-        return _by_name("output", self._manager.hook.cellwarden_outputs())
+        return _by_name("output", self._ask(self._manager.hook.cellwarden_outputs, OutputKind))
 
     def protocols(self) -> dict[str, ProtocolKind]:
         """Return every wire protocol there is, by name."""
-        return _by_name("protocol", self._manager.hook.cellwarden_protocols())
+        return _by_name(
+            "protocol", self._ask(self._manager.hook.cellwarden_protocols, ProtocolKind)
+        )
 
     def commands(self) -> dict[str, CommandKind]:
         """Return every command that plugins add, by name."""
-        return _by_name("command", self._manager.hook.cellwarden_commands())
+        return _by_name("command", self._ask(self._manager.hook.cellwarden_commands, CommandKind))
+
+    def offers(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return the names of what each plugin offers: plugin, then sort, then names."""
+        hook = self._manager.hook
+        sorts: dict[str, Mapping[str, tuple[Any, ...]]] = {
+            "drivers": self._ask(hook.cellwarden_drivers, DriverKind),
+            "outputs": self._ask(hook.cellwarden_outputs, OutputKind),
+            "protocols": self._ask(hook.cellwarden_protocols, ProtocolKind),
+            "commands": self._ask(hook.cellwarden_commands, CommandKind),
+        }
+        return {
+            point.name: {
+                sort: tuple(kind.name for kind in offers[point.name])
+                for sort, offers in sorts.items()
+                if offers.get(point.name)
+            }
+            for point in self._points
+        }
 
     def problems(self) -> tuple[str, ...]:
-        """Return one line for each plugin that could not be loaded."""
+        """Return one line for each plugin that could not be loaded or asked."""
         return tuple(
             f"plugin {p.name} ({p.module}): {p.problem}" for p in self.plugins if p.problem
         )
+
+    def _ask(self, hook: pluggy.HookCaller, sort: type[Kind]) -> dict[str, tuple[Kind, ...]]:
+        """Return each plugin's offers of one sort.
+
+        They are asked one by one, so that one that fails does not silence those after it.
+        """
+        offers = {}
+        for implementation in hook.get_hookimpls():
+            try:
+                offered: Any = implementation.function()
+                offers[implementation.plugin_name] = _checked(offered, sort)
+            except BROKEN as error:
+                self._note(implementation.plugin_name, error)
+        return offers
+
+
+def _checked(offered: Iterable[object], sort: type[Kind]) -> tuple[Kind, ...]:
+    kinds = []
+    for kind in offered:
+        if not isinstance(kind, sort):
+            raise TypeError(f"a {sort.__name__} was expected, not {kind!r}")
+        kinds.append(kind)
+    return tuple(kinds)
 
 
 def choose(what: str, name: str, kinds: dict[str, Any], host: Host) -> Any:
@@ -93,11 +161,11 @@ def choose(what: str, name: str, kinds: dict[str, Any], host: Host) -> Any:
         return kinds[name]
     except KeyError:
         near = get_close_matches(name, kinds, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        lines = [
-            f"there is no {what} {name!r}{hint} Available: {', '.join(sorted(kinds)) or 'none'}"
-        ]
-        raise ConfigError([*lines, *host.problems()]) from None
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        there_are = f"available: {', '.join(sorted(kinds)) or 'none'}"
+        raise ConfigError(
+            [f"there is no {what} {name!r}; {hint}{there_are}", *host.problems()]
+        ) from None
 
 
 def build(kind: DriverKind | OutputKind, options: object, context: Any) -> Any:
@@ -114,10 +182,15 @@ def build(kind: DriverKind | OutputKind, options: object, context: Any) -> Any:
         ) from error
 
 
-def _by_name(what: str, offers: Sequence[Sequence[Kind]]) -> dict[str, Kind]:
+def _by_name(what: str, offers: Mapping[str, tuple[Kind, ...]]) -> dict[str, Kind]:
     kinds: dict[str, Kind] = {}
-    for kind in (kind for offer in offers for kind in offer):
-        if kind.name in kinds:
-            raise ConfigError(f"two plugins offer the {what} {kind.name!r}: uninstall one of them")
-        kinds[kind.name] = kind
+    owners: dict[str, str] = {}
+    for plugin, offer in offers.items():
+        for kind in offer:
+            if kind.name in kinds:
+                raise ConfigError(
+                    f"two plugins ({owners[kind.name]} and {plugin}) offer the {what}"
+                    f" {kind.name!r}: uninstall one of them"
+                )
+            kinds[kind.name], owners[kind.name] = kind, plugin
     return dict(sorted(kinds.items()))

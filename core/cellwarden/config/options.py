@@ -8,7 +8,11 @@ class Options:
 ```
 
 A field without a default is required. Types that can be read: str, int, float, bool, an Enum of
-strings, `tuple[str, ...]`, and any of them `| None`.
+strings, `tuple[str, ...]` (also of the others), and any of them `| None`.
+
+A rule between keys stands in the dataclass's `__post_init__`, which raises ValueError, or
+ConfigError for several at once: `config check` reports it with everything else. A secret never
+stands in the file: give it two keys, `..._file` and `..._env`, that say where it is.
 """
 
 import dataclasses
@@ -30,8 +34,6 @@ class Option:
     """Returns what is wrong with a value, or None; for rules that a range cannot say."""
     example: object = None
     """Shown by `config init` where there is no default."""
-    secret: bool = False
-    """Never shown; read by reference, from a file or the environment."""
 
 
 def option(
@@ -44,7 +46,6 @@ def option(
     choices: tuple[str, ...] = (),
     check: Callable[[Any], str | None] | None = None,
     example: object = None,
-    secret: bool = False,
 ) -> Any:
     """Return a dataclass field that carries its meaning."""
     meaning = Option(
@@ -55,6 +56,5 @@ def option(
         choices=choices,
         check=check,
         example=example,
-        secret=secret,
     )
     return dataclasses.field(default=default, metadata={"option": meaning})

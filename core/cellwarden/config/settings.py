@@ -1,5 +1,6 @@
 """The settings of the controller itself, one frozen dataclass for each table of the file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,12 +9,33 @@ from cellwarden.config.options import option
 from cellwarden.hooks import DriverKind, OutputKind
 from cellwarden.model import CHEMISTRIES, Parameters
 
+SHORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""A name that also serves as a part of topics, paths and file names."""
+
+
+def _short_name(name: str) -> str | None:
+    if SHORT_NAME.fullmatch(name):
+        return None
+    return "a name has 1 to 32 of the characters A-Z a-z 0-9 _ -"
+
+
+def _title(name: str) -> str | None:
+    if 0 < len(name) <= 32 and name.isprintable() and not name.isspace():
+        return None
+    return "a name has 1 to 32 printable characters"
+
+
+def _folder(path: str) -> str | None:
+    if path.startswith("/") and "\0" not in path:
+        return None
+    return "write the whole path, from / on"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerOptions:
     """The table `[controller]`."""
 
-    name: str = option("Battery", help="what outputs call this bank")
+    name: str = option("Battery", help="what outputs call this bank", check=_title)
     mode: str = option(
         "monitor",
         help="monitor: nothing is ever written to a BMS; control: the engine may switch and set",
@@ -24,7 +46,8 @@ class ControllerOptions:
     )
     max_age_s: float | None = option(
         None,
-        help="a reading older than this is no reading; default three polls, at least 3, at most 10",
+        help="a reading older than this is no reading; default three polls, at least 3 s and, where"
+        " two polls are shorter, at most 10 s",
         unit="s",
         minimum=1,
         maximum=600,
@@ -44,10 +67,14 @@ class ControllerOptions:
     )
     hold_s: float = option(10.0, help="for on_pack_lost = hold", unit="s", minimum=1, maximum=300)
     state_dir: str | None = option(
-        None, help="folder for what must survive a restart; default by user and system"
+        None,
+        help="folder for what must survive a restart; default by user and system",
+        check=_folder,
     )
     runtime_dir: str | None = option(
-        None, help="folder for the status socket, in memory if possible; default by user and system"
+        None,
+        help="folder for the status socket, in memory if possible; default by user and system",
+        check=_folder,
     )
 
     @property
@@ -62,7 +89,7 @@ class ControllerOptions:
 class PackOptions:
     """The common keys of a `[[pack]]` table; the driver's own keys stand beside them."""
 
-    name: str = option(help="short name of this pack", example="left")
+    name: str = option(help="short name of this pack", check=_short_name, example="left")
     driver: str = option(help="how to talk to its BMS", example="jk-rs485")
     chemistry: str = option(help="cell chemistry", choices=tuple(CHEMISTRIES), example="LiFePO4")
     cells: int = option(help="cells in series", minimum=2, maximum=32, example=16)
@@ -81,7 +108,9 @@ class OutputOptions:
     """The common keys of an `[[output]]` table; the output's own keys stand beside them."""
 
     plugin: str = option(help="which output", example="can_inverter")
-    name: str | None = option(None, help="name in logs and status; default the plugin's name")
+    name: str | None = option(
+        None, help="name in logs and status; default the plugin's name", check=_short_name
+    )
     enabled: bool = option(True, help="false keeps the table but leaves the output out")
 
 

@@ -1,1 +1,20 @@
-"""The engine: pure functions of what was known, what was heard and what time it is."""
+"""The engine: pure functions of what was known, what was heard and what time it is.
+
+`Engine` decides for one pack, `Bank` for all of them together. Both are given the time and their
+own memory, and return the next memory with what follows from it.
+"""
+
+from cellwarden.engine.bank import Bank, BankMember, BankMemory, BankSettings, LossPolicy
+from cellwarden.engine.engine import Engine, EngineSettings
+from cellwarden.engine.memory import PackMemory
+
+__all__ = [
+    "Bank",
+    "BankMember",
+    "BankMemory",
+    "BankSettings",
+    "Engine",
+    "EngineSettings",
+    "LossPolicy",
+    "PackMemory",
+]

@@ -1,1 +1,1 @@
-"""Battery frames for inverters on CAN, a table file a dialect."""
+"""The inverter on the CAN bus: the bank, told in the dialect that the inverter understands."""

@@ -1,0 +1,107 @@
+"""What `config check` says about a good file: what was understood, defaults included."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from cellwarden.config.settings import OutputSettings, PackSettings, Settings
+
+Row = tuple[str, str]
+
+MODES = {
+    "monitor": "monitor: nothing is written to a BMS",
+    "control": "control: the engine may switch and set",
+}
+
+
+def rows(settings: Settings) -> list[Row]:
+    """Return the summary for people, label and text."""
+    controller = settings.controller
+    return [
+        ("file", f"{settings.source}: good"),
+        ("bank", controller.name),
+        ("mode", MODES[controller.mode]),
+        ("poll", f"every {controller.poll_interval_s:g} s"),
+        ("pack lost", f"after {controller.effective_max_age_s:g} s, {controller.on_pack_lost}"),
+        ("bank gone", f"after {controller.gone_after_s:g} s"),
+        *(row for pack in settings.packs for row in _pack_rows(pack)),
+        *(_output_row(output) for output in settings.outputs),
+        *((f"output {name}", "not enabled") for name in _disabled(settings)),
+    ]
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """Return the summary for programs."""
+    return {
+        "ok": True,
+        "file": settings.source,
+        "problems": [],
+        "controller": asdict(settings.controller)
+        | {"max_age_s": settings.controller.effective_max_age_s},
+        "packs": [_pack_document(pack) for pack in settings.packs],
+        "outputs": [
+            {
+                "name": output.name,
+                "plugin": output.output.name,
+                "control": output.output.control,
+                "options": asdict(output.options),
+            }
+            for output in settings.outputs
+        ],
+        "disabled_outputs": list(_disabled(settings)),
+    }
+
+
+def _pack_document(pack: PackSettings) -> dict[str, Any]:
+    p = pack.parameters
+    return {
+        "name": pack.name,
+        "driver": pack.driver.name,
+        "options": asdict(pack.driver_options),
+        "chemistry": pack.chemistry,
+        "cells": p.cell_count,
+        "capacity_ah": p.design_capacity_ah,
+        "cvl_v": _pack_volts(pack, p.charge_voltage_v),
+        "dvl_v": _pack_volts(pack, p.discharge_voltage_v),
+        "parameters": asdict(p),
+    }
+
+
+def _pack_rows(pack: PackSettings) -> Iterator[Row]:
+    p = pack.parameters
+    port = getattr(pack.driver_options, "port", None)
+    charge_v = _pack_volts(pack, p.charge_voltage_v)
+    discharge_v = _pack_volts(pack, p.discharge_voltage_v)
+    over, under = p.cell_overvoltage_v, p.cell_undervoltage_v
+    over_back, under_back = p.cell_overvoltage_recovery_v, p.cell_undervoltage_recovery_v
+    yield f"pack {pack.name}", f"{pack.driver.name}{f' on {port}' if port else ''}"
+    yield "  cells", f"{p.cell_count} {pack.chemistry} in series, {p.design_capacity_ah:g} Ah"
+    yield "  charge", f"to {charge_v:g} V (CVL), at most {p.charge_current_max_a:g} A"
+    yield "  discharge", f"to {discharge_v:g} V (DVL), at most {p.discharge_current_max_a:g} A"
+    yield "  cell too high", f"above {over:g} V, good again at {over_back:g} V"
+    yield "  cell too low", f"below {under:g} V, good again at {under_back:g} V"
+    yield (
+        "  may charge",
+        f"from {p.charge_undertemperature_c:g} to {p.charge_overtemperature_c:g} °C",
+    )
+    yield "  may discharge", _discharge_temperatures(pack)
+
+
+def _discharge_temperatures(pack: PackSettings) -> str:
+    low_c = pack.parameters.discharge_undertemperature_c
+    high_c = pack.parameters.discharge_overtemperature_c
+    return f"up to {high_c:g} °C" if low_c is None else f"from {low_c:g} to {high_c:g} °C"
+
+
+def _output_row(output: OutputSettings) -> Row:
+    return f"output {output.name}", f"{output.output.name}: {output.output.summary}"
+
+
+def _disabled(settings: Settings) -> Iterator[str]:
+    for table in settings.raw.get("output", ()):
+        if table.get("enabled") is False:
+            yield table.get("name", table["plugin"])
+
+
+def _pack_volts(pack: PackSettings, cell_v: float) -> float:
+    return round(cell_v * pack.parameters.cell_count, 2)

@@ -1,0 +1,178 @@
+"""The `[[pack]]` tables: common keys, the driver's own keys, and the engine's parameters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cellwarden.config.keys import (
+    CONTROLLER_HINTS,
+    PACK_KEYS,
+    PARAMETER_KEYS,
+    SAID_BY_PACK,
+    keys_of,
+)
+from cellwarden.config.kinds import Kinds
+from cellwarden.config.settings import PackOptions, PackSettings
+from cellwarden.config.tables import (
+    Place,
+    Problems,
+    build,
+    read_known,
+    read_table,
+    refuse_unknown,
+    table_at,
+    tables_at,
+)
+from cellwarden.config.values import number_text, show
+from cellwarden.hooks import DriverKind
+from cellwarden.model import CHEMISTRIES, PARAMETERS, Chemistry, Parameters, broken_rules, preset
+
+NOT_ABOVE = ("cell_overvoltage_v", "charge_voltage_v")
+"""Parameters that must not pass the highest voltage a chemistry stands."""
+NOT_BELOW = ("cell_undervoltage_v", "discharge_voltage_v", "shutdown_v")
+UNLESS = "with the cell's data sheet in hand, set allow_outside_chemistry = true in its [[pack]]"
+PARALLEL_RATIO = 1.25
+"""Nominal voltages further apart than this are no mixture of cells that somebody might choose with
+care (14 Li-ion beside 16 LiFePO4 is 1.002), but a 24 V pack beside a 48 V one."""
+
+_PARAMETER_NAMES = frozenset(spec.name for spec in PARAMETERS)
+_PARAMETER_HINTS = {
+    name: f"write `{key} = ...` in [[pack]] instead" for name, key in SAID_BY_PACK.items()
+}
+_HINTS = (
+    CONTROLLER_HINTS
+    | {
+        key.name: "it belongs in [pack.parameters], below the other keys of its [[pack]]"
+        for key in PARAMETER_KEYS
+    }
+    | _PARAMETER_HINTS
+)
+_OTHER_KEYS = tuple(key for key in PACK_KEYS if key.name != "driver")
+
+
+def read_packs(
+    data: Mapping[str, Any], kinds: Kinds[DriverKind], problems: Problems
+) -> tuple[PackSettings, ...]:
+    """Return the packs that are good; every mistake is noted."""
+    packs: list[PackSettings] = []
+    names: dict[str, int] = {}
+    ports: dict[tuple[object, ...], int] = {}
+    number = 0
+    for number, table in tables_at(data, "pack", problems):
+        name = table.get("name")
+        named = isinstance(name, str) and 0 < len(name) <= 32 and name.isprintable()
+        place = Place(problems, f"pack[{number}]", str(name) if named else "")
+        pack = _read_pack(table, kinds, place)
+        if named and names.setdefault(str(name), number) != number:
+            place.wrong(f"pack[{names[str(name)]}] has the same name", "name")
+        if pack is not None:
+            packs.append(pack)
+            port = _port(pack)
+            if port is not None and ports.setdefault(port, number) != number:
+                place.wrong(f"{show(port[1])} is already read by pack[{ports[port]}]", "port")
+    if number == 0 and not data.get("pack"):
+        Place(problems, "pack").wrong(
+            "there is none: add a [[pack]] table with name, driver, chemistry, cells and"
+            " capacity_ah (`cellwarden config init` shows one)"
+        )
+    _refuse_unequal(packs, problems)
+    return tuple(packs)
+
+
+def _read_pack(
+    table: Mapping[str, Any], kinds: Kinds[DriverKind], place: Place
+) -> PackSettings | None:
+    kind = kinds.find(table, "driver", place)
+    own_keys = keys_of(kind.options) if kind else ()
+    keys = (*_OTHER_KEYS, *own_keys)
+    values = read_known(table, keys, place)
+    if kind is not None:  # whether a key is unknown, only the driver can say
+        values["driver"] = kind.name
+        known = {"driver", "parameters", *(key.name for key in keys)}
+        refuse_unknown(table, known, place, _HINTS)
+    parameters = _read_parameters(table, values, place.below("parameters"))
+    options = build(PackOptions, PACK_KEYS, values, table, place)
+    if kind is None:
+        return None
+    driver_options: Any = build(kind.options, own_keys, values, table, place)
+    if options is None or driver_options is None or parameters is None:
+        return None
+    return PackSettings(
+        name=options.name,
+        chemistry=options.chemistry,
+        parameters=parameters,
+        driver=kind,
+        driver_options=driver_options,
+    )
+
+
+def _read_parameters(
+    table: Mapping[str, Any], pack: Mapping[str, Any], place: Place
+) -> Parameters | None:
+    """Return the parameters, None where the pack's own keys or the rules do not allow any."""
+    given = table_at(table, "parameters", place)
+    values = read_table(given, PARAMETER_KEYS, place, elsewhere=_PARAMETER_HINTS)
+    if not {"chemistry", "cells", "capacity_ah"} <= pack.keys():
+        return None
+    parameters = preset(
+        pack["chemistry"],
+        cell_count=pack["cells"],
+        design_capacity_ah=pack["capacity_ah"],
+        overrides=values,
+    )
+    bad = given.keys() - values.keys()
+    problems = [
+        line for line in _rules(parameters, given, pack["chemistry"]) if not bad & set(line.split())
+    ]
+    for line in problems:
+        place.wrong(line)
+    if not pack.get("allow_outside_chemistry", False):
+        for name, line in _outside(parameters, CHEMISTRIES[pack["chemistry"]]):
+            if name not in bad:
+                problems.append(line)
+                place.wrong(line, name)
+    return None if problems or bad else parameters
+
+
+def _rules(parameters: Parameters, given: Mapping[str, Any], chemistry: str) -> Iterator[str]:
+    """Yield each broken rule, saying which of its values the person never wrote."""
+    for line in broken_rules(parameters):
+        defaults = [name for name in line.split() if name in _PARAMETER_NAMES - given.keys()]
+        why = f" ({', '.join(defaults)}: the default of {chemistry})" if defaults else ""
+        yield line + why
+
+
+def _outside(parameters: Parameters, chemistry: Chemistry) -> Iterator[tuple[str, str]]:
+    """Yield the parameters beyond what the chemistry stands, with the sentence about each."""
+    high_v, low_v = chemistry.absolute_max_v, chemistry.absolute_min_v
+    for name in NOT_ABOVE:
+        value = getattr(parameters, name)
+        if value > high_v:
+            yield (
+                name,
+                f"{value:g} is above the {high_v:g} V that {chemistry.name} stands; {UNLESS}",
+            )
+    for name in NOT_BELOW:
+        value = getattr(parameters, name)
+        if value < low_v:
+            yield name, f"{value:g} is below the {low_v:g} V that {chemistry.name} stands; {UNLESS}"
+
+
+def _port(pack: PackSettings) -> tuple[object, ...] | None:
+    """Return what tells one BMS from another: driver, port, and address if it has one."""
+    port = getattr(pack.driver_options, "port", None)
+    if port is None:
+        return None
+    return pack.driver.name, port, getattr(pack.driver_options, "address", None)
+
+
+def _refuse_unequal(packs: Sequence[PackSettings], problems: Problems) -> None:
+    """Note packs whose voltages are so far apart that they cannot be in parallel."""
+    nominal = sorted(
+        (CHEMISTRIES[p.chemistry].nominal_v * p.parameters.cell_count, p.name) for p in packs
+    )
+    if nominal and nominal[-1][0] > PARALLEL_RATIO * nominal[0][0]:
+        (low_v, low), (high_v, high) = nominal[0], nominal[-1]
+        Place(problems, "pack").wrong(
+            f"the packs of a bank are in parallel, but {low} has {number_text(round(low_v, 1))} V"
+            f" and {high} {number_text(round(high_v, 1))} V: check chemistry and cells"
+        )

@@ -1,0 +1,152 @@
+"""Alarms of one pack brought together: engine protections, unknown inputs, the BMS's own."""
+
+from dataclasses import dataclass
+
+from cellwarden.engine.limits import NO_STOPS, Stops
+from cellwarden.engine.plausibility import Missing
+from cellwarden.engine.protection import Watch
+from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    AlarmSource,
+    DeviceAlarm,
+    Event,
+    Reason,
+    Severity,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """The active alarms by origin, and what follows from them."""
+
+    watches: tuple[Watch, ...]
+    """By row of the protection table."""
+    missing: tuple[Alarm, ...] = ()
+    device: tuple[Alarm, ...] = ()
+    lost: Alarm | None = None
+    """Present while nothing is heard."""
+    shown: tuple[Alarm, ...] = ()
+    stops: Stops = NO_STOPS
+    overvoltage: bool = False
+    """An over-voltage alarm blocks charging."""
+
+
+def gather(
+    watches: tuple[Watch, ...],
+    missing: tuple[Alarm, ...] = (),
+    device: tuple[Alarm, ...] = (),
+    lost: Alarm | None = None,
+) -> Alarms:
+    """Return the alarms of every origin and what follows from them."""
+    tripped = tuple(w.alarm for w in watches if w.alarm is not None)
+    every = (*tripped, *missing, *device) if lost is None else (lost, *tripped)
+    return Alarms(
+        watches=watches,
+        missing=missing,
+        device=device,
+        lost=lost,
+        shown=_shown(every),
+        stops=Stops(
+            charge=tuple(_reason(a) for a in every if a.blocks_charge),
+            discharge=tuple(_reason(a) for a in every if a.blocks_discharge),
+        ),
+        overvoltage=any(a.blocks_charge and a.kind in _OVERVOLTAGE for a in every),
+    )
+
+
+_OVERVOLTAGE = {AlarmKind.CELL_OVERVOLTAGE, AlarmKind.PACK_OVERVOLTAGE}
+
+
+def of_missing(
+    pack: str, before: tuple[Alarm, ...], overdue: tuple[Missing, ...], now_s: float
+) -> tuple[Alarm, ...]:
+    """Return the alarms of the essentials that are unknown, old ones kept with their age."""
+    if not overdue:
+        return ()
+    known = {(a.kind, a.blocks_charge): a for a in before}
+    alarms = []
+    for missing in overdue:
+        essential = missing.essential
+        blocks_charge, blocks_discharge = essential.charge == 0, essential.discharge == 0
+        old = known.get((essential.kind, blocks_charge))
+        if old is not None and old.where == missing.where:
+            alarms.append(old)
+            continue
+        blocks = blocks_charge or blocks_discharge
+        alarms.append(
+            Alarm(
+                kind=essential.kind,
+                severity=Severity.PROTECTION if blocks else Severity.WARNING,
+                pack=pack,
+                since_s=old.since_s if old else now_s,
+                blocks_charge=blocks_charge,
+                blocks_discharge=blocks_discharge,
+                where=missing.where,
+                releases=essential.returns,
+            )
+        )
+    return tuple(alarms)
+
+
+def of_device(
+    pack: str, before: tuple[Alarm, ...], told: tuple[DeviceAlarm, ...], now_s: float
+) -> tuple[Alarm, ...]:
+    """Return the BMS's own alarms in our words, old ones kept with their age."""
+    if not told:
+        return ()
+    known = {(a.kind, a.severity, a.where, a.blocks_charge, a.blocks_discharge): a for a in before}
+    return tuple(
+        known.get((d.kind, d.severity, d.text, d.blocks_charge, d.blocks_discharge))
+        or Alarm(
+            kind=d.kind,
+            severity=d.severity,
+            pack=pack,
+            since_s=now_s,
+            blocks_charge=d.blocks_charge,
+            blocks_discharge=d.blocks_discharge,
+            source=AlarmSource.DEVICE,
+            where=d.text,
+            releases="the BMS clears it",
+        )
+        for d in told
+    )
+
+
+def _shown(alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
+    """Return the alarms for people, protections first; a warning gives way to its protection."""
+    tripped = {a.kind for a in alarms if a.severity is Severity.PROTECTION}
+    kept = [a for a in alarms if a.severity is Severity.PROTECTION or a.kind not in tripped]
+    return tuple(sorted(kept, key=lambda a: -a.severity))
+
+
+def changes(before: tuple[Alarm, ...], after: tuple[Alarm, ...], now_s: float) -> list[Event]:
+    """Return what came and what went, with the evidence."""
+    events = [
+        Event(at_s=now_s, pack=a.pack, text=_without_pack(a), severity=a.severity)
+        for a in after
+        if a not in before
+    ]
+    events += [
+        Event(at_s=now_s, pack=a.pack, text=f"{a.kind.value} is over: {a.releases}")
+        for a in before
+        if a not in after
+    ]
+    return events
+
+
+def _without_pack(alarm: Alarm) -> str:
+    return alarm.text.removeprefix(f"{alarm.pack}: ")
+
+
+def _reason(alarm: Alarm) -> Reason:
+    by_device = alarm.source is AlarmSource.DEVICE
+    return Reason(
+        rule=f"BMS: {alarm.kind.value}" if by_device else alarm.kind.value,
+        value=0.0,
+        source=alarm.where,
+        measured=alarm.value,
+        threshold=alarm.threshold,
+        unit=alarm.unit,
+        clears=alarm.releases,
+    )

@@ -1,0 +1,361 @@
+"""The engine's step: what was known + what was heard + what time it is -> what to do.
+
+Pure: no clock, no I/O, no logging, no randomness. The same input gives the same output bit for
+bit, so a recording can be replayed. The order of a step: plausibility, state of charge,
+protections, alarms, limits. The runtime calls it after each poll and in between.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cellwarden.engine import alarms as alarm_lists
+from cellwarden.engine import record as records
+from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.limit_rules import Facts
+from cellwarden.engine.limits import LimitDecider, LimitMemory
+from cellwarden.engine.memory import PackMemory, shifted
+from cellwarden.engine.plausibility import Missing, Plausibility, Senses
+from cellwarden.engine.protection import Protection, Watch
+from cellwarden.engine.ramp import Moment
+from cellwarden.engine.soc import Gauge, SocCounter
+from cellwarden.engine.view import View
+from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    Event,
+    LinkQuality,
+    PackPhase,
+    PackState,
+    Parameters,
+    Reading,
+    Reason,
+    Severity,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """One pack, as the engine must know it."""
+
+    pack: str
+    chemistry: str
+    """A name of `model.CHEMISTRIES`."""
+    parameters: Parameters
+    max_age_s: float
+    """A reading older than this is no reading."""
+
+
+class Engine:
+    """Decides for one pack. Holds prepared tables only; what it knows is in `PackMemory`."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.pack = settings.pack
+        pack, parameters = settings.pack, settings.parameters
+        self._max_age_s = settings.max_age_s
+        self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
+        self._protection = Protection(pack, parameters)
+        self._soc = SocCounter(settings.chemistry, parameters, settings.max_age_s)
+        self._limits = LimitDecider(settings.chemistry, parameters)
+        self._over, self._under = (
+            next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
+            for name in ("cell over-voltage", "cell under-voltage")
+        )
+
+    def start(self, now_s: float) -> PackMemory:
+        """Return the memory of a pack of which nothing is known."""
+        return self._begin(Gauge(), self._protection.idle, now_s)
+
+    def restore(
+        self, record: Mapping[str, object], now_s: float, off_for_s: float | None
+    ) -> PackMemory:
+        """Return the memory of a pack from what `record()` gave before a restart.
+
+        Trips come back with their remaining time; the SoC is the less certain the longer the
+        controller was off (`off_for_s`, None if unknown). ValueError with the reason for a record
+        that cannot be used: start afresh then.
+        """
+        settings = self.settings
+        gauge = records.read_gauge(record, settings.pack, settings.parameters, off_for_s)
+        watches = records.read_watches(record, self._protection, now_s)
+        return self._begin(gauge, watches, now_s)
+
+    def record(self, memory: PackMemory, now_s: float) -> dict[str, object]:
+        """Return what must survive a restart, in JSON types; durations, no clock times."""
+        settings = self.settings
+        return records.write(
+            settings.pack,
+            settings.parameters,
+            memory.gauge,
+            self._protection,
+            memory.alarms.watches,
+            now_s,
+        )
+
+    def step(
+        self,
+        memory: PackMemory,
+        reading: Reading | None,
+        now_s: float,
+        link: LinkQuality | None = None,
+    ) -> tuple[PackMemory, PackState]:
+        """Return what is known now and what follows from it.
+
+        `reading` is None when nothing new was heard. Never raises for anything a reading holds.
+        """
+        if now_s < memory.at_s:
+            memory = shifted(memory, now_s - memory.at_s)
+        senses = memory.senses
+        if reading is not None:
+            senses = self._plausibility.hear(senses, reading, now_s)
+        if senses.heard_s is None or now_s - senses.heard_s > self._max_age_s:
+            return self._silent(memory, senses, now_s, link)
+        assert senses.view is not None
+        return self._online(memory, senses, senses.view, now_s, link)
+
+    def failed(self, memory: PackMemory, now_s: float, reason: str) -> PackState:
+        """Return a safe state for a pack whose step raised (F48)."""
+        alarm = Alarm(
+            kind=AlarmKind.BMS_INTERNAL,
+            severity=Severity.PROTECTION,
+            pack=self.settings.pack,
+            since_s=memory.at_s,
+            blocks_charge=True,
+            blocks_discharge=True,
+            where=reason,
+            releases="the engine works again",
+        )
+        why = Reason(rule="the engine failed", value=0.0, source=reason, clears=alarm.releases)
+        stopped = self._limits.stop(memory.limits, why)
+        return self._without_data(memory, PackPhase.LOST, stopped, (alarm,), now_s)
+
+    def _begin(self, gauge: Gauge, watches: tuple[Watch, ...], now_s: float) -> PackMemory:
+        why = Reason(rule="no reading yet", value=0.0, clears="the BMS answers")
+        return PackMemory(
+            at_s=now_s,
+            started_s=now_s,
+            phase=PackPhase.WAITING,
+            senses=Senses(),
+            gauge=gauge,
+            alarms=alarm_lists.gather(watches),
+            limits=self._limits.start(why),
+        )
+
+    def _online(
+        self,
+        memory: PackMemory,
+        senses: Senses,
+        view: View,
+        now_s: float,
+        link: LinkQuality | None,
+    ) -> tuple[PackMemory, PackState]:
+        back = memory.phase is not PackPhase.ONLINE
+        fresh = senses.heard_s != memory.senses.heard_s
+        gauge, watches = memory.gauge, memory.alarms.watches
+        if fresh:
+            gauge, watches = self._hear(memory, view)
+        if watches is not self._protection.idle:
+            watches = self._protection.wait(watches, now_s)
+        overdue: tuple[Missing, ...] = ()
+        if senses.missing:
+            overdue = tuple(
+                m for m in senses.missing if self._plausibility.overdue(senses, m, now_s)
+            )
+        alarms = self._alarms(memory.alarms, watches, overdue, view.reading, now_s)
+        capacity_ah = self._soc.capacity_ah(view)
+        limits = self._limits.decide(
+            memory.limits,
+            Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue),
+            alarms.stops,
+            Moment(
+                fresh=fresh,
+                started=senses.agreeing >= 2,
+                held=len(senses.missing) > len(overdue),
+                passed_s=min(now_s - memory.at_s, self._max_age_s),
+            ),
+        )
+        events: tuple[Event, ...] = ()
+        if back or alarms is not memory.alarms or gauge.basis is not memory.gauge.basis:
+            events = self._events(memory, alarms, gauge, now_s)
+        after = PackMemory(
+            at_s=now_s,
+            started_s=memory.started_s,
+            phase=PackPhase.ONLINE,
+            senses=senses,
+            gauge=gauge,
+            alarms=alarms,
+            limits=limits,
+            identity=view.reading.identity or memory.identity,
+        )
+        return after, self._state(after, view, capacity_ah, events, link)
+
+    def _hear(self, memory: PackMemory, view: View) -> tuple[Gauge, tuple[Watch, ...]]:
+        """Return SoC and protections after a new reading."""
+        heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
+        gap_s = None if before_s is None else heard_s - before_s
+        gauge = self._soc.hear(memory.gauge, view, gap_s)
+        before = memory.alarms.watches
+        if gap_s is not None and gap_s > self._max_age_s:
+            before = self._protection.forget(before)
+        watches = self._protection.hear(before, view, gauge.soc_percent, heard_s)
+        if watches is not before:
+            if watches[self._over].alarm is not None and before[self._over].alarm is None:
+                gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
+            if watches[self._under].alarm is not None and before[self._under].alarm is None:
+                gauge = self._soc.anchor_empty(gauge)
+        return gauge, watches
+
+    def _alarms(
+        self,
+        before: Alarms,
+        watches: tuple[Watch, ...],
+        overdue: tuple[Missing, ...],
+        reading: Reading,
+        now_s: float,
+    ) -> Alarms:
+        """Return all alarms; the same object if nothing changed."""
+        pack = self.settings.pack
+        missing: tuple[Alarm, ...] = ()
+        device: tuple[Alarm, ...] = ()
+        if overdue:
+            missing = alarm_lists.of_missing(pack, before.missing, overdue, now_s)
+        if reading.alarms:
+            device = alarm_lists.of_device(pack, before.device, reading.alarms, now_s)
+        if (
+            watches is before.watches
+            and missing == before.missing
+            and device == before.device
+            and before.lost is None
+        ):
+            return before
+        return alarm_lists.gather(watches, missing, device)
+
+    def _silent(
+        self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None
+    ) -> tuple[PackMemory, PackState]:
+        """Return memory and state while nothing usable is heard."""
+        heard_s, pack = senses.heard_s, self.settings.pack
+        since_s = memory.started_s if heard_s is None else heard_s
+        never = heard_s is None
+        phase = PackPhase.WAITING if never else PackPhase.LOST
+        before = memory.alarms
+        lost = before.lost
+        if lost is None and now_s - since_s > self._max_age_s:
+            lost = Alarm(
+                kind=AlarmKind.BMS_LOST,
+                severity=Severity.WARNING if never else Severity.PROTECTION,
+                pack=pack,
+                since_s=now_s,
+                blocks_charge=True,
+                blocks_discharge=True,
+                releases="the BMS answers",
+            )
+        watches = self._protection.wait(before.watches, now_s)
+        alarms = before
+        if lost is not before.lost or watches is not before.watches:
+            alarms = alarm_lists.gather(watches, lost=lost)
+        events: tuple[Event, ...] = ()
+        if alarms is not before:
+            events = self._events(memory, alarms, memory.gauge, now_s)
+        limits = memory.limits
+        if not never:
+            why = Reason(
+                rule=AlarmKind.BMS_LOST.value,
+                value=0.0,
+                source="the last reading",
+                measured=now_s - since_s,
+                threshold=self._max_age_s,
+                unit="s",
+                clears="two readings agree",
+            )
+            limits = self._limits.stop(limits, why)
+            # What was pending or doubted belongs to the past; the stamp stays, for the age.
+            if senses.agreeing or senses.missing:
+                senses = replace(senses, agreeing=0, missing=())
+        after = replace(
+            memory, at_s=now_s, phase=phase, senses=senses, alarms=alarms, limits=limits
+        )
+        return after, self._without_data(after, phase, limits, alarms.shown, now_s, events, link)
+
+    def _events(
+        self, memory: PackMemory, alarms: Alarms, gauge: Gauge, now_s: float
+    ) -> tuple[Event, ...]:
+        pack = self.settings.pack
+        events = alarm_lists.changes(memory.alarms.shown, alarms.shown, now_s)
+        if gauge.basis != memory.gauge.basis:
+            text = f"SoC {gauge.soc_percent or 0:.0f} %, {gauge.basis}"
+            events.append(Event(at_s=now_s, pack=pack, text=text))
+        return tuple(events)
+
+    def _without_data(
+        self,
+        memory: PackMemory,
+        phase: PackPhase,
+        limits: LimitMemory,
+        alarms: tuple[Alarm, ...],
+        now_s: float,
+        events: tuple[Event, ...] = (),
+        link: LinkQuality | None = None,
+    ) -> PackState:
+        senses = memory.senses
+        return PackState(
+            pack=self.settings.pack,
+            at_s=now_s,
+            phase=phase,
+            reading=None,
+            age_s=None if senses.heard_s is None else now_s - senses.heard_s,
+            limits=limits.limits,
+            charge_allowed=False,
+            discharge_allowed=False,
+            alarms=alarms,
+            quarantined=tuple(s.quarantine() for s in senses.suspects),
+            events=events,
+            identity=memory.identity,
+            link=link,
+        )
+
+    def _state(
+        self,
+        memory: PackMemory,
+        view: View,
+        capacity_ah: float,
+        events: tuple[Event, ...],
+        link: LinkQuality | None,
+    ) -> PackState:
+        reading, gauge, limits = view.reading, memory.gauge, memory.limits.limits
+        soc, suspects = gauge.soc_percent, memory.senses.suspects
+        return PackState(
+            pack=reading.pack,
+            at_s=memory.at_s,
+            phase=PackPhase.ONLINE,
+            reading=reading,
+            age_s=memory.at_s - reading.heard_s,
+            limits=limits,
+            charge_allowed=limits.charge_current.value > 0,
+            discharge_allowed=limits.discharge_current.value > 0,
+            alarms=memory.alarms.shown,
+            soc_percent=soc,
+            soc_sigma_percent=None if soc is None else gauge.sigma_percent,
+            soc_basis=gauge.basis,
+            soh_percent=self._soh_percent(reading),
+            capacity_ah=capacity_ah,
+            remaining_ah=None if soc is None else soc * capacity_ah / 100,
+            power_w=view.power_w,
+            cell_min=view.cell_min,
+            cell_max=view.cell_max,
+            cell_sum_v=view.cell_sum_v,
+            temperature_min=view.temperature_min,
+            temperature_max=view.temperature_max,
+            quarantined=tuple(s.quarantine() for s in suspects) if suspects else (),
+            events=events,
+            identity=memory.identity,
+            link=link,
+        )
+
+    def _soh_percent(self, reading: Reading) -> float | None:
+        """Return learned against design capacity (R34), else what the BMS says."""
+        if reading.capacity_ah is not None:
+            return min(
+                100 * reading.capacity_ah / self.settings.parameters.design_capacity_ah, 100.0
+            )
+        return reading.soh_percent

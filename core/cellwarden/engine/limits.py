@@ -1,0 +1,128 @@
+"""Limits: CVL, CCL, DCL and DVL of one pack, each with its chain of reasons.
+
+Alarms that block and the rules of `limit_rules` each give a reason where they are tighter than
+the setting; the tightest binds, ties in table order; `ramp` decides how fast a limit may move.
+"Do not charge" is CCL 0 with a sane CVL: a CVL is never 0, never above what the chemistry stands
+and never far below the voltage that the pack has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cellwarden.engine.limit_rules import CHARGE, DISCHARGE, VOLTAGE, Facts, LimitRule, bounds
+from cellwarden.engine.ramp import Moment, Ramp, Slope
+from cellwarden.model import Limit, Limits, Parameters, Reason
+
+RISE_A_PER_S = 5.0
+RISE_PART_PER_S = 0.02
+"""Currents rise by 5 A/s, or by this part of the setting a second where that is more (ours)."""
+RISE_CVL_PART_PER_S = 0.0002
+"""CVL rises by this part of itself a second: 1 % in 50 s (ours)."""
+
+
+class Stops(NamedTuple):
+    """What alarms block, as reasons of value 0."""
+
+    charge: tuple[Reason, ...] = ()
+    discharge: tuple[Reason, ...] = ()
+
+
+NO_STOPS = Stops()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitMemory:
+    """What the limits of a pack remember."""
+
+    charge: Ramp
+    discharge: Ramp
+    voltage: Ramp
+    limits: Limits
+    """As given out."""
+
+
+class LimitDecider:
+    """The limits of one pack, prepared from its parameters."""
+
+    def __init__(self, chemistry: str, parameters: Parameters) -> None:
+        self.bounds = bounds(chemistry, parameters)
+        cvl, ccl, dcl, dvl = (
+            self.bounds.cvl,
+            self.bounds.ccl,
+            self.bounds.dcl,
+            self.bounds.dvl,
+        )
+        self._cvl = Limit(value=cvl.value, reasons=(cvl,))
+        self._dvl = Limit(value=dvl.value, reasons=(dvl,))
+        self._charge = Slope(setting=ccl, per_s=rise_a_per_s(ccl.value), current=True)
+        self._discharge = Slope(setting=dcl, per_s=rise_a_per_s(dcl.value), current=True)
+        self._voltage = Slope(setting=cvl, per_s=RISE_CVL_PART_PER_S * cvl.value, current=False)
+
+    def start(self, reason: Reason) -> LimitMemory:
+        """Return the limits before anything is known: 0 A for this reason, CVL as set."""
+        at = self._cvl.value
+        return self._stopped(self._cvl, Ramp(value=at, newest=at, before=at), reason)
+
+    def stop(self, memory: LimitMemory, reason: Reason) -> LimitMemory:
+        """Return the limits while nothing is known any more: 0 A, CVL as it last was."""
+        return self._stopped(memory.limits.charge_voltage, memory.voltage, reason)
+
+    def decide(
+        self, memory: LimitMemory, facts: Facts, stops: Stops, moment: Moment
+    ) -> LimitMemory:
+        """Return the limits of this step."""
+        charge = self._charge.move(memory.charge, self._rules(stops.charge, CHARGE, facts), moment)
+        discharge = self._discharge.move(
+            memory.discharge, self._rules(stops.discharge, DISCHARGE, facts), moment
+        )
+        voltage = self._voltage.move(memory.voltage, self._rules((), VOLTAGE, facts), moment)
+        if charge is memory.charge and discharge is memory.discharge and voltage is memory.voltage:
+            return memory
+        limits = memory.limits
+        ccl, dcl, cvl = charge.limit, discharge.limit, voltage.limit
+        assert ccl is not None
+        assert dcl is not None
+        assert cvl is not None
+        if not (
+            ccl is limits.charge_current
+            and dcl is limits.discharge_current
+            and cvl is limits.charge_voltage
+        ):
+            limits = self._limits(cvl, ccl, dcl)
+        return LimitMemory(charge=charge, discharge=discharge, voltage=voltage, limits=limits)
+
+    def _rules(
+        self, stops: tuple[Reason, ...], rules: Sequence[LimitRule], facts: Facts
+    ) -> list[Reason]:
+        found = list(stops)
+        for rule in rules:
+            reason = rule(self.bounds, facts)
+            if reason is not None:
+                found.append(reason)
+        return found
+
+    def _stopped(self, cvl: Limit, voltage: Ramp, reason: Reason) -> LimitMemory:
+        nothing = Limit(value=0.0, reasons=(reason,))
+        return LimitMemory(
+            charge=_NOTHING,
+            discharge=_NOTHING,
+            voltage=voltage,
+            limits=self._limits(cvl, nothing, nothing),
+        )
+
+    def _limits(self, cvl: Limit, ccl: Limit, dcl: Limit) -> Limits:
+        return Limits(
+            charge_voltage=cvl,
+            charge_current=ccl,
+            discharge_current=dcl,
+            discharge_voltage=self._dvl,
+        )
+
+
+_NOTHING = Ramp(value=0.0, newest=0.0, before=0.0)
+
+
+def rise_a_per_s(setting_a: float) -> float:
+    """Return how fast a current limit may rise, in A/s."""
+    return max(RISE_A_PER_S, RISE_PART_PER_S * setting_a)

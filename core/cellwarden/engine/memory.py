@@ -1,0 +1,72 @@
+"""What the engine remembers of a pack from step to step."""
+
+from dataclasses import dataclass, replace
+
+from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.limits import LimitMemory
+from cellwarden.engine.plausibility import Senses
+from cellwarden.engine.protection import Watch
+from cellwarden.engine.soc import Gauge
+from cellwarden.model import Alarm, Identity, PackPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackMemory:
+    """Everything the engine knows of a pack; made by `Engine.start` or `Engine.restore`."""
+
+    at_s: float
+    """Controller time of the last step, in s."""
+    started_s: float
+    phase: PackPhase
+    senses: Senses
+    gauge: Gauge
+    alarms: Alarms
+    limits: LimitMemory
+    identity: Identity | None = None
+
+
+def shifted(memory: PackMemory, by_s: float) -> PackMemory:
+    """Return the memory as if everything had happened `by_s` later.
+
+    For a clock that went back (F30): what was three seconds ago stays three seconds ago, so that
+    nothing old turns young and no timer stops.
+    """
+
+    def moved(time_s: float | None) -> float | None:
+        return None if time_s is None else time_s + by_s
+
+    def aged(alarm: Alarm) -> Alarm:
+        return replace(alarm, since_s=alarm.since_s + by_s)
+
+    senses, alarms, gauge = memory.senses, memory.alarms, memory.gauge
+    watches = tuple(
+        Watch(
+            beyond_since_s=moved(w.beyond_since_s),
+            alarm=None if w.alarm is None else aged(w.alarm),
+            clear_since_s=moved(w.clear_since_s),
+        )
+        for w in alarms.watches
+    )
+    return replace(
+        memory,
+        at_s=memory.at_s + by_s,
+        started_s=memory.started_s + by_s,
+        senses=replace(
+            senses,
+            heard_s=moved(senses.heard_s),
+            suspects=tuple(
+                s._replace(since_s=s.since_s + by_s, last_s=s.last_s + by_s)
+                for s in senses.suspects
+            ),
+            missing=tuple(m._replace(since_s=m.since_s + by_s) for m in senses.missing),
+        ),
+        gauge=replace(gauge, full_since_s=moved(gauge.full_since_s)),
+        alarms=replace(
+            alarms,
+            watches=watches,
+            missing=tuple(map(aged, alarms.missing)),
+            device=tuple(map(aged, alarms.device)),
+            lost=None if alarms.lost is None else aged(alarms.lost),
+            shown=tuple(map(aged, alarms.shown)),
+        ),
+    )

@@ -1,0 +1,248 @@
+"""Plausibility: what of a reading is believed, judged before anything else sees it.
+
+Single values are judged by `suspects`. What decisions rest on stands in the table `ESSENTIALS`:
+such an input may be unknown for a while, during which no limit rises; past its hold time it is a
+fault, with an alarm and what is left of the limits.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from cellwarden.engine.suspects import (
+    CELLS,
+    HOLD_S,
+    SENSORS,
+    WIRES,
+    Suspect,
+    Trial,
+    Values,
+    channels,
+)
+from cellwarden.engine.view import View, look
+from cellwarden.model import AlarmKind, Parameters, Reading
+
+SUM_TOLERANCE_PERCENT = 3.0
+"""A pack voltage this far from the sum of its cells is not believed (F11)."""
+SUM_AGREEMENT_V = 0.25
+"""Cells that jump are believed at once if their sum is this close to the pack voltage: half of
+what one wrong cell would make (ours)."""
+
+
+class Essential(NamedTuple):
+    """Something decisions rest on, and what is left of the limits without it."""
+
+    name: str
+    kind: AlarmKind
+    charge: float
+    """Part of the charge current that is left, 0..1."""
+    discharge: float
+    returns: str
+    """What ends it, for a person."""
+
+
+def _essential(name: str, kind: AlarmKind, charge: float, discharge: float) -> Essential:
+    return Essential(name, kind, charge, discharge, f"the {name} is known again")
+
+
+CELL_VOLTAGE = _essential("voltage of every cell", AlarmKind.IMPLAUSIBLE_DATA, 0.0, 0.0)
+CELL_COUNT = Essential(  # R7
+    "cell count", AlarmKind.CELL_COUNT, 0.0, 0.0, "the BMS reports as many cells as are set"
+)
+CURRENT = _essential("current", AlarmKind.IMPLAUSIBLE_DATA, 0.5, 0.5)  # F12
+ONE_SENSOR = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0)  # F19
+ALL_SENSORS = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 0.0, 1.0)  # R25
+MOS_SENSOR = _essential("MOSFET temperature", AlarmKind.TEMPERATURE_SENSOR, 0.5, 0.5)  # F21
+
+ESSENTIALS = (CELL_VOLTAGE, CELL_COUNT, CURRENT, ONE_SENSOR, ALL_SENSORS, MOS_SENSOR)
+
+
+class Missing(NamedTuple):
+    """An essential that is unknown."""
+
+    essential: Essential
+    where: str
+    """Which cells or sensors."""
+    since_s: float
+    bad: bool
+    """A value came and was not believed; False where the device told nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Senses:
+    """What plausibility remembers of a pack."""
+
+    heard_s: float | None = None
+    """Stamp of the newest believed reading."""
+    agreeing: int = 0
+    """Believed readings in a row since the start or a loss, counted up to 2."""
+    view: View | None = None
+    cells_v: Values = ()
+    """The last believed voltage of each cell."""
+    sensors_c: Values = ()
+    """The last believed temperature of each sensor; None: never fitted."""
+    mos_seen: bool = False
+    suspects: tuple[Suspect, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+class Plausibility:
+    """The checks of one pack, prepared from its parameters."""
+
+    def __init__(self, pack: str, parameters: Parameters, max_age_s: float) -> None:
+        self._pack = pack
+        self._count = parameters.cell_count
+        self._max_age_s = max_age_s
+        self._channels = channels(parameters)
+
+    def hear(self, senses: Senses, reading: Reading, now_s: float) -> Senses:
+        """Return what is known after a reading; the same object if the reading is not new.
+
+        A reading no newer than the last is not counted twice (F31). One that is refused as a
+        whole leaves the last one standing, and its age runs on (F4).
+        """
+        heard_s = reading.heard_s
+        if senses.heard_s is not None and heard_s <= senses.heard_s:
+            return senses
+        why = self._refusal(reading, now_s)
+        if why is not None:
+            return _refused(senses, reading, why, now_s)
+        recent = senses.heard_s is not None and heard_s - senses.heard_s <= self._max_age_s
+        trial = Trial(senses.suspects, heard_s)
+        told = len(reading.cell_voltages_v)
+        wrong_count = told if told not in {0, self._count} else None
+        view = self._judge(trial, senses, reading, recent=recent)
+        if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
+            return _refused(senses, reading, "nothing in it can be believed", now_s)
+        believed = view.reading
+        return Senses(
+            heard_s=heard_s,
+            agreeing=2 if recent and senses.agreeing else 1,
+            view=view,
+            cells_v=_latest(believed.cell_voltages_v, senses.cells_v),
+            sensors_c=_latest(believed.temperatures_c, senses.sensors_c),
+            mos_seen=senses.mos_seen or believed.mos_temperature_c is not None,
+            suspects=tuple(trial.suspects),
+            missing=_missing(trial, senses, believed, wrong_count=wrong_count),
+        )
+
+    def overdue(self, senses: Senses, missing: Missing, now_s: float) -> bool:
+        """Return whether an essential has been unknown for longer than it may be.
+
+        A value that came and was bad twice is a fault at once (F5); one that did not come is
+        waited for as long as a reading may be old.
+        """
+        if now_s - missing.since_s > self._max_age_s:
+            return True
+        heard_s = senses.heard_s
+        return missing.bad and heard_s is not None and heard_s - missing.since_s >= HOLD_S
+
+    def _refusal(self, reading: Reading, now_s: float) -> str | None:
+        if reading.pack != self._pack:
+            return f"it is of pack {reading.pack}"
+        age_s = now_s - reading.heard_s
+        if not age_s >= 0:  # also NaN
+            return "it was not heard in the past"
+        return "it is too old" if age_s > self._max_age_s else None
+
+    def _judge(self, trial: Trial, senses: Senses, reading: Reading, *, recent: bool) -> View:
+        """Return the view of what is believed; the trial collects the rest."""
+        changes: dict[str, object] = {}
+        for channel in self._channels:
+            value = getattr(reading, channel.field)
+            if value is not None and trial.scalar(channel, value) is None:
+                changes[channel.field] = None
+        cells = reading.cell_voltages_v
+        if len(cells) != self._count:
+            cells = ()
+        jump = CELLS.jump if recent and not _sum_agrees(reading) else None
+        cells = trial.series(CELLS, cells, senses.cells_v, jump)
+        # A sensor that was there and is no longer listed has vanished (R25).
+        gone = len(senses.sensors_c) - len(reading.temperatures_c)
+        sensors = reading.temperatures_c + (None,) * gone
+        jump = SENSORS.jump if recent else None
+        sensors = trial.series(SENSORS, sensors, senses.sensors_c, jump)
+        wires = trial.series(WIRES, reading.wire_resistances_ohm, (), None)
+        for channel, believed in ((CELLS, cells), (SENSORS, sensors), (WIRES, wires)):
+            if believed is not getattr(reading, channel.field):
+                changes[channel.field] = believed
+        if changes:
+            reading = replace(reading, **changes)  # type: ignore[arg-type]  # fields by table
+        view = look(reading)
+        mismatch, told_v = view.mismatch_percent, reading.voltage_v
+        if mismatch is None or told_v is None or mismatch <= SUM_TOLERANCE_PERCENT:
+            return view
+        trial.doubt("voltage", told_v, "V", f"it is {mismatch:.1f} % off the sum of the cells")
+        return look(replace(reading, voltage_v=None), mismatch)
+
+
+def _sum_agrees(reading: Reading) -> bool:
+    cells, told_v = reading.cell_voltages_v, reading.voltage_v
+    if told_v is None or None in cells:
+        return False
+    difference_v = sum(cells) - told_v  # type: ignore[arg-type]  # no None inside
+    return -SUM_AGREEMENT_V <= difference_v <= SUM_AGREEMENT_V
+
+
+def _refused(senses: Senses, reading: Reading, why: str, now_s: float) -> Senses:
+    """Return the same knowledge, with the whole reading among the suspects."""
+    others = tuple(s for s in senses.suspects if s.what != "reading")
+    since_s = next((s.since_s for s in senses.suspects if s.what == "reading"), now_s)
+    suspect = Suspect("reading", reading.heard_s, "s", why, since_s, now_s)
+    return replace(senses, suspects=(*others, suspect))
+
+
+def _latest(values: Values, last: Values) -> Values:
+    """Return the values, with what was last believed in place of each None."""
+    if None not in values and values:
+        return values
+    if len(values) < len(last):
+        return last
+    return tuple(
+        (last[n] if n < len(last) else None) if value is None else value
+        for n, value in enumerate(values)
+    )
+
+
+def _missing(
+    trial: Trial, senses: Senses, reading: Reading, *, wrong_count: int | None
+) -> tuple[Missing, ...]:
+    """Return the essentials that a believed reading leaves unknown."""
+    cells, sensors = reading.cell_voltages_v, reading.temperatures_c
+    found: list[tuple[Essential, tuple[str, ...]]] = []
+    if wrong_count is not None:
+        found.append((CELL_COUNT, (f"{wrong_count} cells",)))
+    elif not cells:
+        found.append((CELL_VOLTAGE, ("all cells",)))
+    elif None in cells:
+        found.append((CELL_VOLTAGE, _unknown(CELLS.what, cells)))
+    if reading.current_a is None:
+        found.append((CURRENT, ("current",)))
+    if None in sensors:
+        gone = _unknown(SENSORS.what, sensors, _latest((None,) * len(sensors), senses.sensors_c))
+        if gone:
+            left = sensors.count(None) < len(sensors)
+            found.append((ONE_SENSOR if left else ALL_SENSORS, gone))
+    if senses.mos_seen and reading.mos_temperature_c is None:
+        found.append((MOS_SENSOR, ("MOSFET",)))
+    if not found:
+        return ()
+    since = {m.essential: m.since_s for m in senses.missing}
+    doubted = {s.what for s in trial.suspects}
+    return tuple(
+        Missing(
+            essential,
+            ", ".join(names),
+            since.get(essential, reading.heard_s),
+            essential is CELL_COUNT or not doubted.isdisjoint(names),
+        )
+        for essential, names in found
+    )
+
+
+def _unknown(name: str, values: Values, fitted: Values | None = None) -> tuple[str, ...]:
+    """Return the names of the values that are None, of the fitted ones where that matters."""
+    return tuple(
+        f"{name}{n + 1}"
+        for n, value in enumerate(values)
+        if value is None and (fitted is None or fitted[n] is not None)
+    )

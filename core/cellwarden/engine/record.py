@@ -1,0 +1,138 @@
+"""What of a pack survives a restart: SoC, counters and tripped protections (F33, F34, F36).
+
+Times in a record are durations, never points of the monotonic clock, which starts anew.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+from cellwarden.engine.protection import IDLE, Protection, Row, Watch
+from cellwarden.engine.protection_rules import RULES
+from cellwarden.engine.soc import SIGMA_MAX, SILENT_C, Gauge
+from cellwarden.model import Parameters
+
+VERSION = 1
+
+Record = dict[str, object]
+
+
+def write(
+    pack: str,
+    parameters: Parameters,
+    gauge: Gauge,
+    protection: Protection,
+    watches: tuple[Watch, ...],
+    now_s: float,
+) -> Record:
+    """Return a record of JSON types."""
+    return {
+        "version": VERSION,
+        "pack": pack,
+        "cells": parameters.cell_count,
+        "design_capacity_ah": parameters.design_capacity_ah,
+        "soc_percent": gauge.soc_percent,
+        "soc_sigma_percent": gauge.sigma_percent,
+        "soc_basis": gauge.basis,
+        "full": gauge.full,
+        "charged_ah": gauge.charged_ah,
+        "discharged_ah": gauge.discharged_ah,
+        "trips": [
+            _trip(row, watch, now_s)
+            for row, watch in zip(protection.rows, watches, strict=True)
+            if watch.alarm is not None
+        ],
+    }
+
+
+def _trip(row: Row, watch: Watch, now_s: float) -> Record:
+    alarm = watch.alarm
+    assert alarm is not None
+    held_s = max(now_s - alarm.since_s, 0.0)
+    return {
+        "rule": row.rule.name,
+        "held_s": held_s,
+        "remaining_s": None if row.release_s is None else max(row.release_s - held_s, 0.0),
+        "value": alarm.value,
+        "where": alarm.where,
+    }
+
+
+def read_gauge(
+    record: Mapping[str, object], pack: str, parameters: Parameters, off_for_s: float | None
+) -> Gauge:
+    """Return the gauge of a record, its uncertainty widened by the time it was off.
+
+    ValueError, with what is wrong, for a record that cannot be used.
+    """
+    version = record.get("version")
+    if version != VERSION:
+        raise ValueError(f"its version is {version!r}, this program reads {VERSION}")
+    if record.get("pack") != pack:
+        raise ValueError(f"it is of pack {record.get('pack')!r}")
+    for key, now in (
+        ("cells", parameters.cell_count),
+        ("design_capacity_ah", parameters.design_capacity_ah),
+    ):
+        if record.get(key) != now:
+            raise ValueError(f"{key} was {record.get(key)!r} and is now {now:g}")
+    soc = record.get("soc_percent")
+    sigma = _number(record, "soc_sigma_percent", 0.0, 100.0)
+    # Unknown for how long: as much doubt as a day of silence leaves.
+    silent_s = 86_400.0 if off_for_s is None else max(off_for_s, 0.0)
+    sigma = min(sigma + 100 * SILENT_C * silent_s / 3600, SIGMA_MAX)
+    basis, full = record.get("soc_basis"), record.get("full")
+    if not isinstance(basis, str) or not isinstance(full, bool):
+        raise ValueError("soc_basis or full is damaged")  # noqa: TRY004  # a bad record
+    return Gauge(
+        soc_percent=None if soc is None else _number(record, "soc_percent", 0.0, 100.0),
+        sigma_percent=sigma,
+        basis=basis,
+        full=full,
+        charged_ah=_number(record, "charged_ah", 0.0, math.inf),
+        discharged_ah=_number(record, "discharged_ah", 0.0, math.inf),
+    )
+
+
+def read_watches(
+    record: Mapping[str, object], protection: Protection, now_s: float
+) -> tuple[Watch, ...]:
+    """Return the watches with the record's trips, as long ago as they were then.
+
+    The time off does not count: nobody saw what happened in it. ValueError for a damaged trip;
+    a rule that is switched off now is left out.
+    """
+    trips = record.get("trips")
+    if not isinstance(trips, list):
+        raise ValueError("trips is damaged")  # noqa: TRY004  # a bad record, not a bad call
+    alarms: dict[str, Watch] = {}
+    rows = {row.rule.name: row for row in protection.rows}
+    for trip in trips:
+        if not isinstance(trip, Mapping) or trip.get("rule") not in _NAMES:
+            raise ValueError("a trip is of no known protection")
+        name, where = cast("str", trip["rule"]), trip.get("where")
+        if not isinstance(where, str):
+            raise ValueError(f"the trip of {name} is damaged")  # noqa: TRY004  # a bad record
+        held_s = _number(trip, "held_s", 0.0, math.inf)
+        row = rows.get(name)
+        if row is None:
+            continue
+        if row.release_s is not None:
+            held_s = row.release_s - _number(trip, "remaining_s", 0.0, row.release_s)
+        value = _number(trip, "value", -1e9, 1e9)
+        alarms[name] = Watch(alarm=protection.alarm(row, value, where, now_s - held_s))
+    if not alarms:
+        return protection.idle
+    return tuple(alarms.get(row.rule.name, IDLE) for row in protection.rows)
+
+
+_NAMES = frozenset(rule.name for rule in RULES)
+
+
+def _number(record: Mapping[str, object], key: str, low: float, high: float) -> float:
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key} is {value!r}, not a number")  # noqa: TRY004  # a bad record
+    if not (low <= value <= high and value < math.inf):
+        raise ValueError(f"{key} = {value!r} is outside {low:g}..{high:g}")
+    return float(value)

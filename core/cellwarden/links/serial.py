@@ -1,0 +1,266 @@
+"""A serial line or a `socket://host:port` gateway, on the running asyncio loop without threads.
+
+pyserial opens and sets up real ports; reading and writing go straight to the file descriptor, so
+that a poll costs a few wake-ups and nothing happens in between. Gateways are plain TCP sockets
+opened here, for pyserial's own close() of a socket sleeps 0.3 s and would stop the control loop.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import termios
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cellwarden.errors import LinkError, LinkTimeout
+
+_CHUNK = 4096  # bytes: the kernel's tty buffer
+_CONNECT_S = 5.0  # s, for a gateway on the local network
+_WRITE_S = 1.0  # s; a request is a few dozen bytes, which an open line takes at once
+_GATEWAY_DEAD_MS = 10_000  # ms without TCP acknowledgement until a gateway counts as gone
+
+_ABSENT = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
+_DENIED = {errno.EACCES, errno.EPERM}
+_TAKEN = {errno.EBUSY, errno.EAGAIN}
+
+
+class SerialLink:
+    """One port, 8N1. May be opened again after `close()`; every error is a `LinkError`."""
+
+    def __init__(self, url: str, *, baudrate: int, name: str) -> None:
+        """Take a device path or `socket://host:port`; `name` is what errors call this link."""
+        self.url = url
+        self.name = name
+        self._baudrate = baudrate
+        self._fd: int | None = None
+        self._close_port: Callable[[], None] | None = None
+        self._reading: _Reading | None = None
+
+    async def open(self) -> None:
+        """Open the port, for this program alone."""
+        await self.close()
+        if "://" in self.url:
+            gateway = await self._connect()
+            self._fd, self._close_port = gateway.fileno(), gateway.close
+        else:
+            self._open_port()
+
+    async def close(self) -> None:
+        """Close the port; a pending read ends with LinkError. May be called twice."""
+        fd, self._fd = self._fd, None
+        reading, self._reading = self._reading, None
+        if reading is not None and fd is not None:
+            asyncio.get_running_loop().remove_reader(fd)
+            reading.fail(LinkError(self.name, f"{self.url} was closed"))
+        if self._close_port is not None:
+            self._close_port()
+            self._close_port = None
+
+    async def write(self, data: bytes) -> None:
+        """Send all bytes. LinkTimeout if the line takes none for 1 s."""
+        fd = self._opened()
+        while data:
+            try:
+                data = data[os.write(fd, data) :]
+            except BlockingIOError:
+                await self._writable(fd)
+            except OSError as error:
+                raise self._broken(error) from error
+
+    async def read(self, timeout_s: float, *, at_least: int = 1, silence_s: float = 0.0) -> bytes:
+        """Return what comes; LinkTimeout if nothing does within `timeout_s`.
+
+        Once something came, waits until there are `at_least` bytes or the line was silent for
+        `silence_s`: one wake-up of the caller for a whole frame. LinkError at once when the port
+        goes away.
+        """
+        fd = self._opened()
+        if self._reading is not None:
+            raise RuntimeError("two reads of one link at the same time")
+        loop = asyncio.get_running_loop()
+        reading = _Reading(loop, at_least=at_least, silence_s=silence_s, timeout_s=timeout_s)
+        loop.add_reader(fd, self._readable, fd, reading)
+        self._reading = reading
+        try:
+            await reading.done
+        finally:
+            reading.timer.cancel()
+            if self._reading is reading:
+                self._reading = None
+                loop.remove_reader(fd)
+        if not reading.heard:
+            raise LinkTimeout(self.name, f"no answer on {self.url} within {timeout_s:g} s")
+        return bytes(reading.heard)
+
+    def _readable(self, fd: int, reading: "_Reading") -> None:
+        try:
+            reading.hear(self._take(fd))
+        except BlockingIOError:
+            pass
+        except LinkError as error:
+            reading.fail(error)
+
+    def discard(self) -> None:
+        """Throw away what has come so far."""
+        fd = self._opened()
+        try:
+            for _ in range(16):  # more than the kernel holds; a babbling peer must not keep us
+                self._take(fd)
+        except BlockingIOError:
+            pass
+
+    def _opened(self) -> int:
+        if self._fd is None:
+            raise LinkError(self.name, f"{self.url} is not open")
+        return self._fd
+
+    def _take(self, fd: int) -> bytes:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise self._broken(error) from error
+        if not data:
+            raise LinkError(self.name, f"{self.url} went away")
+        return data
+
+    async def _writable(self, fd: int) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(fd, ready.set)
+        try:
+            async with asyncio.timeout(_WRITE_S):
+                await ready.wait()
+        except TimeoutError as error:
+            raise LinkTimeout(self.name, f"{self.url} takes no bytes") from error
+        finally:
+            if self._fd == fd:
+                loop.remove_writer(fd)
+
+    def _broken(self, error: OSError) -> LinkError:
+        return LinkError(self.name, f"{self.url} went away ({error.strerror})")
+
+    def _open_port(self) -> None:
+        import serial  # noqa: PLC0415  # only who has a serial port pays for it
+
+        try:
+            port = serial.serial_for_url(
+                self.url, baudrate=self._baudrate, timeout=0, exclusive=True
+            )
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise LinkError(self.name, _why_not_opened(self.url, error)) from error
+        fd = port.fileno()
+        # pyserial sets VMIN 0, with which "nothing yet" and "unplugged" both read as no bytes;
+        # with 1 the first is EAGAIN.
+        modes = termios.tcgetattr(fd)
+        modes[6][termios.VMIN] = 1
+        termios.tcsetattr(fd, termios.TCSANOW, modes)
+        self._fd, self._close_port = fd, port.close
+
+    async def _connect(self) -> socket.socket:
+        parts = urlsplit(self.url)
+        try:
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if parts.scheme != "socket" or not host or not port:
+            raise LinkError(
+                self.name, f"{self.url} is neither a device path nor socket://host:port"
+            )
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                return await _connect_any(host, port)
+        except TimeoutError as error:
+            message = f"{self.url} does not answer: is the gateway on, and on this network?"
+            raise LinkError(self.name, message) from error
+        except OSError as error:
+            message = f"cannot connect to {self.url}: {error.strerror}; check address and port"
+            raise LinkError(self.name, message) from error
+
+
+class _Reading:
+    """One read that is under way: what was heard, and what ends it."""
+
+    __slots__ = ("_at_least", "_loop", "_silence_s", "done", "heard", "timer")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        at_least: int,
+        silence_s: float,
+        timeout_s: float,
+    ) -> None:
+        self._loop = loop
+        self._at_least = at_least
+        self._silence_s = silence_s
+        self.heard = bytearray()
+        self.done: asyncio.Future[None] = loop.create_future()
+        self.timer = loop.call_later(timeout_s, self._finish)
+
+    def hear(self, data: bytes) -> None:
+        self.heard += data
+        if len(self.heard) >= self._at_least:
+            self._finish()
+        else:
+            self.timer.cancel()
+            self.timer = self._loop.call_later(self._silence_s, self._finish)
+
+    def fail(self, error: LinkError) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+async def _connect_any(host: str, port: int) -> socket.socket:
+    """Return a connection to the first address of the host that takes one."""
+    loop = asyncio.get_running_loop()
+    failure: OSError | None = None
+    for family, type_, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        with ExitStack() as undo:
+            gateway = socket.socket(family, type_, protocol)
+            undo.callback(gateway.close)
+            gateway.setblocking(False)
+            gateway.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            gateway.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GATEWAY_DEAD_MS)
+            try:
+                await loop.sock_connect(gateway, address)
+            except OSError as error:
+                failure = error
+                continue
+            undo.pop_all()
+            return gateway
+    raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
+
+
+def _why_not_opened(url: str, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code in _ABSENT:
+        ports = _ports()
+        there_is = f"there is: {', '.join(ports)}" if ports else "no serial port is plugged in"
+        return f"no port {url}; {there_is}"
+    if code in _DENIED:
+        return (
+            f"not allowed to open {url}: add your user to the group dialout"
+            " (sudo usermod -aG dialout NAME), then log in again"
+        )
+    if code in _TAKEN:
+        return f"{url} is in use by another program: stop that first"
+    return f"cannot open {url}: {error}"
+
+
+def _ports() -> list[str]:
+    """Return the serial ports of this machine, by the names that survive replugging if any."""
+    by_id = sorted(str(path) for path in Path("/dev/serial/by-id").glob("*"))
+    return by_id or sorted(
+        str(path) for kind in ("ttyUSB*", "ttyACM*", "ttyAMA*") for path in Path("/dev").glob(kind)
+    )

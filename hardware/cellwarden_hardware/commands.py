@@ -1,0 +1,64 @@
+"""The commands that the hardware brings to the command line; what they run is imported late."""
+
+import argparse
+
+from cellwarden.errors import ConfigError
+from cellwarden.hooks import CommandKind
+from cellwarden.model import CHEMISTRIES
+
+
+def _configure_demo(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--packs", type=int, default=2, help="1 to 16 simulated packs (default 2)")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=720.0,
+        help="how many times faster than real (1 to 2000); default 720: a day in two minutes",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same weather and cells")
+    parser.add_argument(
+        "--chemistry", choices=tuple(CHEMISTRIES), default="LiFePO4", help="default LiFePO4"
+    )
+    parser.add_argument("--cells", type=int, default=16, help="cells in series (default 16)")
+    parser.add_argument("--capacity", type=float, default=280.0, help="Ah of a pack (default 280)")
+    parser.add_argument(
+        "--no-can", action="store_true", help="leave the inverter's CAN bus out of the picture"
+    )
+    parser.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="turn another output on, such as homeassistant:host=127.0.0.1 or victron:bus=session;"
+        " may be given several times",
+    )
+    parser.add_argument("--duration", type=float, help="end after this many real seconds")
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    problems = [
+        message
+        for bad, message in (
+            (not 1 <= arguments.packs <= 16, "--packs takes 1 to 16"),
+            (not 1 <= arguments.speed <= 2000, "--speed takes 1 to 2000"),
+            (not 2 <= arguments.cells <= 32, "--cells takes 2 to 32"),
+            (not 5 <= arguments.capacity <= 2000, "--capacity takes 5 to 2000 Ah"),
+            (arguments.duration is not None and not arguments.duration > 0, "--duration takes > 0"),
+        )
+        if bad
+    ]
+    if problems:
+        raise ConfigError(problems)
+    from cellwarden_hardware.demo import show_demo  # noqa: PLC0415  # only when it runs
+
+    show_demo(arguments)
+    return 0
+
+
+DEMO = CommandKind(
+    name="demo",
+    summary="show a simulated bank: nothing to install, nothing to plug in",
+    configure=_configure_demo,
+    run=_run_demo,
+)

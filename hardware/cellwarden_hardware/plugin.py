@@ -1,0 +1,26 @@
+"""What the hardware package offers: its drivers, their protocols and its commands."""
+
+from collections.abc import Sequence
+
+from cellwarden.hooks import CommandKind, DriverKind, ProtocolKind, hookimpl
+from cellwarden_hardware.commands import DEMO
+from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.protocols import PROTOCOLS
+
+
+@hookimpl
+def cellwarden_drivers() -> Sequence[DriverKind]:
+    """Return every driver found in the drivers folder."""
+    return tuple(all_drivers())
+
+
+@hookimpl
+def cellwarden_protocols() -> Sequence[ProtocolKind]:
+    """Return the BMS protocols that can be decoded by hand."""
+    return PROTOCOLS
+
+
+@hookimpl
+def cellwarden_commands() -> Sequence[CommandKind]:
+    """Return the commands that need simulated hardware."""
+    return (DEMO,)

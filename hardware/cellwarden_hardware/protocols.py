@@ -1,0 +1,95 @@
+"""The BMS protocols that can be tried by hand with `cellwarden decode`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cellwarden.errors import CommandRefused, ConfigError
+from cellwarden.hooks import ProtocolKind
+from cellwarden.interfaces import WireProtocol
+
+if TYPE_CHECKING:
+    from cellwarden_hardware.codecs import jk_4e57
+
+
+class Jk4e57Protocol:
+    """`jk-rs485`: replies, requests and commands of the JK "4E 57" protocol."""
+
+    def decode(
+        self,
+        chunks: Sequence[str],
+        *,
+        request: bytes | None = None,  # noqa: ARG002  # every frame says what it is
+        variant: str | None = None,
+    ) -> list[dict[str, object]]:
+        """Return one object for each frame; of a stream with replies only these.
+
+        This is the one place where the parameter password is shown, because a person asked for
+        everything that is in the bytes. FrameError for the first bad frame, ConfigError for what
+        is no hex.
+        """
+        from cellwarden_hardware.codecs import jk_4e57  # noqa: PLC0415  # loaded when used
+
+        if variant is not None:
+            raise ConfigError(f"jk-rs485 has no variant {variant!r}; leave it out")
+        decoder = jk_4e57.Decoder(secrets=True)
+        events = [event for chunk in chunks for event in decoder.feed(hex_bytes(chunk))]
+        events += decoder.reset()
+        bad = [event for event in events if isinstance(event, jk_4e57.BadFrame)]
+        frames = [event for event in events if not isinstance(event, jk_4e57.BadFrame)]
+        # Noise around good frames is what a real line sounds like; a frame that is wrong is not.
+        for event in bad:
+            if event.kind != "header" or not frames:
+                raise event.error()
+        if not frames:
+            raise ConfigError("no bytes to decode: give hex digits, such as 4E57...")
+        replies = [frame for frame in frames if not isinstance(frame, jk_4e57.Request)]
+        return [_shown(frame) for frame in replies or frames]
+
+    def encode(self, state: Mapping[str, object]) -> list[dict[str, object]]:  # noqa: ARG002
+        """Refuse: nothing tells a JK BMS the state of a bank."""
+        raise CommandRefused("jk-rs485 is read from a BMS; there is nothing to send for a state")
+
+
+def hex_bytes(text: str) -> bytes:
+    """Return the bytes of hex digits, with blanks or colons between them if one likes."""
+    try:
+        return bytes.fromhex(text.replace(":", " ").strip())
+    except ValueError as error:
+        raise ConfigError(
+            f"{text[:40]!r} is not hex: two digits 0-9 A-F for each byte, such as 4E 57 00 13"
+        ) from error
+
+
+def _shown(frame: "jk_4e57.Frame") -> dict[str, object]:
+    from cellwarden_hardware.codecs import jk_4e57  # noqa: PLC0415
+    from cellwarden_hardware.codecs.jk_4e57_table import MEASURED  # noqa: PLC0415
+
+    shown: dict[str, object] = {"command": frame.command, "frame_source": frame.source}
+    if isinstance(frame, jk_4e57.Reply):
+        shown["transport_type"] = frame.kind
+        for row, value in zip(MEASURED, frame.measured, strict=False):
+            if value is not None:
+                shown[row.name] = list(value) if isinstance(value, tuple) else value
+        if frame.measured.current_a is None and frame.measured.current_raw is not None:
+            shown["current_raw"] = frame.measured.current_raw
+        return {**shown, **frame.settings}
+    if isinstance(frame, jk_4e57.Acknowledge):
+        shown["transport_type"] = int(jk_4e57.Kind.REPLY)
+    if frame.register is not None:
+        shown["register"] = frame.register
+    if isinstance(frame, jk_4e57.Request) and frame.value_raw is not None:
+        shown["value_raw"] = frame.value_raw
+    return shown
+
+
+def _jk_4e57() -> WireProtocol:
+    return Jk4e57Protocol()
+
+
+PROTOCOLS: tuple[ProtocolKind, ...] = (
+    ProtocolKind(
+        name="jk-rs485",
+        summary='JK BMS, serial protocol "4E 57": replies, requests, commands',
+        load=_jk_4e57,
+    ),
+)

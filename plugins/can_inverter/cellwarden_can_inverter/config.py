@@ -1,0 +1,111 @@
+"""The settings of the output `can_inverter`."""
+
+from dataclasses import dataclass
+
+from cellwarden.config.options import option
+from cellwarden_can_inverter.dialects import DIALECTS
+
+
+def _manufacturer_problem(name: str) -> str | None:
+    if 1 <= len(name) <= 8 and all(" " <= c <= "~" for c in name):
+        return None
+    return "must be 1 to 8 printable ASCII characters"
+
+
+def _bus_option_problem(entries: tuple[str, ...]) -> str | None:
+    bad = [entry for entry in entries if not all(part.strip() for part in _split(entry))]
+    return f"must be written KEY=VALUE: {', '.join(bad)}" if bad else None
+
+
+def _split(entry: str) -> tuple[str, str]:
+    key, _, value = entry.partition("=")
+    return key, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanInverterOptions:
+    """The keys of an `[[output]]` table with `plugin = "can_inverter"`."""
+
+    interface: str = option("socketcan", help="kind of CAN adapter, as python-can calls it")
+    channel: str = option("can0", help="which bus of that kind")
+    bitrate: int = option(
+        500_000,
+        help="bit rate, for adapters that are told; SocketCAN takes it from `ip link`",
+        unit="bit/s",
+        minimum=10_000,
+        maximum=1_000_000,
+    )
+    bus_options: tuple[str, ...] = option(
+        (),
+        help="more of python-can's settings for the adapter, each written KEY=VALUE",
+        check=_bus_option_problem,
+        example=("ttyBaudrate=115200",),
+    )
+    dialect: str = option(
+        "pylontech_lv", help="what the inverter understands", choices=tuple(DIALECTS)
+    )
+    manufacturer: str = option(
+        "PYLON",
+        help="battery maker that the inverter is told, and may act on; 1 to 8 ASCII characters",
+        check=_manufacturer_problem,
+    )
+    period_s: float = option(
+        1.0, help="time from one whole set of frames to the next", unit="s", minimum=0.2, maximum=2
+    )
+    spacing_s: float = option(
+        0.02,
+        help="pause between frames, for receivers with small buffers",
+        unit="s",
+        minimum=0.001,
+        maximum=0.1,
+    )
+    heartbeat_timeout_s: float = option(
+        60.0,
+        help="no 0x305 for this long: the inverter is reported as not seen; frames go on",
+        unit="s",
+        minimum=5,
+        maximum=3600,
+    )
+    stale_after_s: float = option(
+        10.0,
+        help="the controller decided nothing for this long: limits 0 A, internal communication"
+        " fail; must be longer than the poll interval",
+        unit="s",
+        minimum=3,
+        maximum=600,
+    )
+    gone_after_s: float = option(
+        60.0,
+        help="the controller decided nothing for this long: silence",
+        unit="s",
+        minimum=5,
+        maximum=3600,
+    )
+    force_charge_below_percent: float | None = option(
+        None,
+        help="ask to be charged, from the grid too, below this SoC until 5 % above; default never",
+        unit="%",
+        minimum=1,
+        maximum=50,
+    )
+    force_charge_urgent_below_percent: float | None = option(
+        None,
+        help="the same with the request for a pack that is nearly off; default never",
+        unit="%",
+        minimum=1,
+        maximum=50,
+    )
+
+    def bus_arguments(self) -> dict[str, int | float | str]:
+        """Return `bus_options` as python-can takes them: numbers where they are numbers."""
+        pairs = (_split(entry) for entry in self.bus_options)
+        return {key.strip(): _number_or_text(value.strip()) for key, value in pairs}
+
+
+def _number_or_text(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

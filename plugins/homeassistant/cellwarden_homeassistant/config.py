@@ -1,0 +1,129 @@
+"""The settings of this output, and how its password is read."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellwarden.config.options import option
+from cellwarden.errors import ConfigError
+
+
+def _topic_problem(topic: str) -> str | None:
+    """Return what makes a string unfit to begin (or be) a topic that is published to."""
+    if not topic or topic != topic.strip("/") or "//" in topic:
+        return "needs a topic without a slash at its ends, such as home/battery"
+    if any(character in "+#" or character.isspace() for character in topic):
+        return "must not hold +, # or white space"
+    if not topic.isprintable():
+        return "must not hold control characters"
+    return None
+
+
+def _host_problem(host: str) -> str | None:
+    # The resolver refuses such names with a UnicodeError, which would end the network thread.
+    if (
+        not host
+        or host.startswith(".")
+        or ".." in host
+        or any(len(p) > 63 for p in host.split("."))
+    ):
+        return "needs a host name or an IP address"
+    if not host.isascii() or not host.isprintable() or " " in host:
+        return "must be plain ASCII without spaces"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAssistantOptions:
+    """The keys of an `[[output]]` table with `plugin = "homeassistant"`."""
+
+    host: str = option(
+        "localhost", help="MQTT broker, name or address", check=_host_problem, example="192.0.2.10"
+    )
+    port: int = option(1883, help="MQTT broker, usually 8883 with tls", minimum=1, maximum=65535)
+    username: str | None = option(None, help="login at the broker")
+    password_file: str | None = option(
+        None, help="file whose first line is the password; readable by its owner only"
+    )
+    password_env: str | None = option(
+        None, help="environment variable that holds the password, instead of password_file"
+    )
+    client_id: str | None = option(
+        None, help="must be the only one of its kind at the broker; default cellwarden-<node_id>"
+    )
+    node_id: str | None = option(
+        None,
+        help="names this bank in topics and ids, for good; default from the bank's name",
+        example="battery",
+    )
+    discovery_prefix: str = option(
+        "homeassistant", help="as set in Home Assistant's MQTT integration", check=_topic_problem
+    )
+    base_topic: str = option(
+        "cellwarden", help="states and availability are published below it", check=_topic_problem
+    )
+    birth_topic: str = option(
+        "homeassistant/status",
+        help="where Home Assistant says online after its start",
+        check=_topic_problem,
+    )
+    publish_interval_s: float = option(
+        5.0,
+        help="time between two states of a device; alarms and stops are told at once",
+        unit="s",
+        minimum=1,
+        maximum=60,
+    )
+    keepalive_s: int = option(
+        30,
+        help="a link that breaks without a word shows after at most 1.5 times this",
+        unit="s",
+        minimum=5,
+        maximum=600,
+    )
+    tls: bool = option(False, help="encrypt, and check the broker's certificate")
+    ca_file: str | None = option(
+        None, help="certificate authority of the broker, PEM; default the system's own"
+    )
+
+
+def check_together(options: HomeAssistantOptions) -> None:
+    """Raise a ConfigError that names every contradiction between keys."""
+    problems = []
+    if options.password_file is not None and options.password_env is not None:
+        problems.append("password_file and password_env: give one of them, not both")
+    given = options.password_file is not None or options.password_env is not None
+    if given and options.username is None:
+        problems.append("a password without username: add the username key")
+    if options.ca_file is not None and not options.tls:
+        problems.append("ca_file is given but tls is false: set tls = true")
+    if problems:
+        raise ConfigError(problems)
+
+
+def read_password(options: HomeAssistantOptions) -> str | None:
+    """Return the password that the settings point to, None if they point to none.
+
+    ConfigError, without the secret, if it cannot be read.
+    """
+    if options.password_env is not None:
+        try:
+            return os.environ[options.password_env]
+        except KeyError:
+            raise ConfigError(
+                f"password_env: the environment has no variable {options.password_env!r}; set it"
+                " for the process that runs cellwarden"
+            ) from None
+    if options.password_file is None:
+        return None
+    try:
+        text = Path(options.password_file).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            f"password_file: {options.password_file!r} cannot be read ({reason})"
+        ) from error
+    first_line = text.partition("\n")[0].rstrip("\r")
+    if not first_line:
+        raise ConfigError(f"password_file: the first line of {options.password_file!r} is empty")
+    return first_line

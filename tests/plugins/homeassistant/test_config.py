@@ -1,0 +1,82 @@
+"""Settings: contradictions are named, secrets are read by reference and never shown."""
+
+import dataclasses
+
+import pytest
+
+from cellwarden.errors import ConfigError
+from cellwarden_homeassistant.config import HomeAssistantOptions, check_together, read_password
+from cellwarden_homeassistant.plugin import cellwarden_outputs
+
+
+def check_of(name):
+    field = next(f for f in dataclasses.fields(HomeAssistantOptions) if f.name == name)
+    return field.metadata["option"].check
+
+
+def test_the_output_is_telemetry_and_names_its_extra():
+    (kind,) = cellwarden_outputs()
+    assert kind.name == "homeassistant"
+    assert kind.control is False
+    assert kind.extra == "homeassistant"
+
+
+def test_every_contradiction_is_named_at_once():
+    options = HomeAssistantOptions(password_file="a", password_env="B", ca_file="ca.pem")
+    with pytest.raises(ConfigError) as caught:
+        check_together(options)
+    assert caught.value.problems == (
+        "password_file and password_env: give one of them, not both",
+        "a password without username: add the username key",
+        "ca_file is given but tls is false: set tls = true",
+    )
+
+
+def test_the_defaults_agree_with_each_other():
+    check_together(HomeAssistantOptions())
+    assert read_password(HomeAssistantOptions()) is None
+
+
+@pytest.mark.parametrize("topic", ["", "/a", "a/", "a//b", "a/+", "a/#", "a b", "a\x00"])
+def test_a_topic_that_cannot_be_published_to_is_refused(topic):
+    for key in ("base_topic", "discovery_prefix", "birth_topic"):
+        assert check_of(key)(topic) is not None
+
+
+@pytest.mark.parametrize("host", ["", "a..b", ".a", "x" * 64, "a b", "bröker", "a\n"])
+def test_a_host_that_no_resolver_takes_is_refused(host):
+    assert check_of("host")(host) is not None
+
+
+@pytest.mark.parametrize("host", ["localhost", "192.0.2.7", "fe80::1", "mqtt.example.org"])
+def test_names_and_addresses_are_hosts(host):
+    assert check_of("host")(host) is None
+
+
+def test_the_password_is_the_first_line_of_its_file(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("s3cret pässword\r\nsecond line\n", encoding="utf-8")
+    assert read_password(HomeAssistantOptions(password_file=str(file))) == "s3cret pässword"
+
+
+def test_the_password_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("BATTERY_MQTT", "from the environment")
+    options = HomeAssistantOptions(password_env="BATTERY_MQTT")
+    assert read_password(options) == "from the environment"
+
+
+def test_a_password_that_cannot_be_read_says_which_and_why(tmp_path, monkeypatch):
+    monkeypatch.delenv("NOT_SET", raising=False)
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    cases = {
+        "No such file": HomeAssistantOptions(password_file=str(tmp_path / "none")),
+        "is empty": HomeAssistantOptions(password_file=str(empty)),
+        "not UTF-8": HomeAssistantOptions(password_file=str(binary)),
+        "NOT_SET": HomeAssistantOptions(password_env="NOT_SET"),
+    }
+    for words, options in cases.items():
+        with pytest.raises(ConfigError, match=words):
+            read_password(options)

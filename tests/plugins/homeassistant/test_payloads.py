@@ -1,0 +1,339 @@
+"""The documents, judged by rules that were written down apart from the code."""
+
+import math
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    BankPhase,
+    CellExtreme,
+    Identity,
+    LinkQuality,
+    PackPhase,
+    Quarantine,
+    SensorExtreme,
+    Severity,
+)
+from cellwarden_homeassistant import discovery, state_payload
+from cellwarden_homeassistant.entities import BANK, BRIDGE, pack_entities
+from cellwarden_homeassistant.naming import Names
+from cellwarden_homeassistant.state_payload import plain
+from support.homeassistant_rules import device_faults, long_names, parse, state_faults
+from support.states import bank_state, limits, pack_state
+
+NAMES = Names("Battery", "battery", "cellwarden", "homeassistant")
+PACK = pack_entities(16, 2, 16)
+EVERYTHING = {entity.key for entity in (*BRIDGE, *BANK, *PACK)}
+
+
+def config_of(device, entities, known=EVERYTHING):
+    return discovery.encode(device, entities, known, expire_after_s=180)
+
+
+def all_devices():
+    who = pack_state("left").identity
+    return (
+        (NAMES.bridge("0.1.0"), BRIDGE),
+        (NAMES.whole_bank(), BANK),
+        (NAMES.pack("snleft", "left", who), PACK),
+        (NAMES.pack("snright", "right", None), pack_entities(8, 5, 0)),
+    )
+
+
+def test_every_device_payload_is_what_home_assistant_accepts():
+    faults = {
+        device.id: device_faults(device.discovery_topic, config_of(device, entities))
+        for device, entities in all_devices()
+    }
+    assert faults == {
+        "cellwarden_bridge_battery": [],
+        "cellwarden_bank_battery": [],
+        "cellwarden_pack_snleft": [],
+        "cellwarden_pack_snright": [],
+    }
+
+
+def test_no_two_entities_of_all_devices_share_a_unique_id_or_an_entity_id():
+    components = [
+        component
+        for device, entities in all_devices()
+        for component in parse(config_of(device, entities))["cmps"].values()
+    ]
+    assert len({c["uniq_id"] for c in components}) == len(components)
+    assert len({c["def_ent_id"] for c in components}) == len(components)
+
+
+def test_the_packs_hang_on_the_bank_and_the_bank_on_the_controller():
+    via = {d.id: parse(config_of(d, e))["dev"].get("via_device") for d, e in all_devices()}
+    assert via == {
+        "cellwarden_bridge_battery": None,
+        "cellwarden_bank_battery": "cellwarden_bridge_battery",
+        "cellwarden_pack_snleft": "cellwarden_bank_battery",
+        "cellwarden_pack_snright": "cellwarden_bank_battery",
+    }
+
+
+def test_a_pack_payload_in_full():
+    device = NAMES.pack("snleft", "left", pack_state("left").identity)
+    payload = long_names(parse(config_of(device, PACK)))
+    assert payload["device"] == {
+        "identifiers": ["cellwarden_pack_snleft"],
+        "name": "Battery left",
+        "manufacturer": "JK",
+        "model": "JK-B2A20S20P",
+        "serial_number": "SNleft",
+        "sw_version": "11.26",
+        "via_device": "cellwarden_bank_battery",
+    }
+    assert payload["state_topic"] == "cellwarden/battery/packs/snleft/state"
+    assert payload["availability"] == [
+        {"topic": "cellwarden/battery/bridge/status"},
+        {"topic": "cellwarden/battery/packs/snleft/status"},
+    ]
+    assert payload["availability_mode"] == "all"
+    assert payload["components"]["cell_03_voltage"] == {
+        "platform": "sensor",
+        "unique_id": "cellwarden_pack_snleft_cell_03_voltage",
+        "default_entity_id": "sensor.battery_left_cell_03_voltage",
+        "name": "Cell 03 voltage",
+        "value_template": "{{ value_json.cell_03_voltage }}",
+        "expire_after": 180,
+        "device_class": "voltage",
+        "unit_of_measurement": "V",
+        "state_class": "measurement",
+        "suggested_display_precision": 3,
+        "entity_category": "diagnostic",
+    }
+    assert payload["components"]["wire_16_resistance"]["enabled_by_default"] is False
+
+
+def test_what_the_controller_says_of_a_pack_does_not_depend_on_its_bms():
+    device = NAMES.pack("snleft", "left", None)
+    components = parse(config_of(device, PACK))["cmps"]
+    bridge_only = [{"t": "cellwarden/battery/bridge/status"}]
+    own = {key for key, component in components.items() if component.get("avty") == bridge_only}
+    assert {"problem", "alarms", "ccl", "ccl_reason", "dcl", "dcl_reason", "reachable"} <= own
+    assert not {"voltage", "current", "soc", "cell_01_voltage", "charge_fet"} & own
+
+
+def test_the_same_device_gives_the_same_bytes():
+    device, entities = all_devices()[2]
+    first = config_of(device, entities, ["cycles", "soh", "heating"])
+    assert config_of(device, reversed(entities), {"heating", "soh", "cycles"}) == first
+
+
+def test_an_optional_entity_is_announced_only_once_it_is_known():
+    device, entities = all_devices()[2]
+    assert "heating" not in parse(config_of(device, entities, set()))["cmps"]
+    assert "heating" in parse(config_of(device, entities, {"heating"}))["cmps"]
+
+
+def test_no_key_is_hidden_by_a_method_of_a_dictionary():
+    # A template reads value_json.items as the method, not as the key.
+    assert not EVERYTHING & set(dir(dict))
+
+
+def test_a_pack_state_in_full():
+    document = parse(state_payload.encode(pack_entities(2, 1, 1), pack_state("left")))
+    assert document["voltage"] == 52.92
+    assert document["current"] == 6.0
+    assert document["power"] == 318
+    assert document["soc"] == 64.0
+    assert document["bms_soc"] == 63
+    assert document["charging"] == "ON"
+    assert document["cell_01_voltage"] == 3.3
+    assert document["cell_02_voltage"] == 3.301
+    assert document["cell_difference"] == 15
+    assert document["temperature_01"] == 21.0
+    assert document["wire_01_resistance"] is None
+    assert document["charge_fet"] == "ON"
+    assert document["balancing"] == "OFF"
+    assert document["heating"] is None
+    assert document["problem"] == "OFF"
+    assert document["alarms"] == "none"
+    assert document["ccl"] == 50.0
+    assert document["ccl_reason"] == "charge current setting"
+    assert document["reachable"] == "ON"
+    assert document["link_quality"] == 99.0
+
+
+def test_a_lost_pack_shows_its_alarm_and_its_limits_and_no_old_value():
+    gone = Alarm(
+        kind=AlarmKind.BMS_LOST, severity=Severity.PROTECTION, pack="left", since_s=1.0,
+        blocks_charge=True, blocks_discharge=True, value=12.0, unit="s",
+    )  # fmt: skip
+    pack = pack_state(
+        "left", phase=PackPhase.LOST, reading=None, alarms=(gone,), soc_percent=None, power_w=None,
+        limits=limits(55.2, 0.0, 0.0, 48.0), cell_min=None, cell_max=None, remaining_ah=None,
+        temperature_min=None, temperature_max=None,
+    )  # fmt: skip
+    document = parse(state_payload.encode(PACK, pack))
+    assert document["reachable"] == "OFF"
+    assert document["problem"] == "ON"
+    assert document["protection"] == "ON"
+    assert document["alarms"] == "left: no data from the BMS, 12.0 s"
+    assert document["ccl"] == 0.0
+    assert document["dcl"] == 0.0
+    for key in ("voltage", "current", "power", "soc", "cell_01_voltage", "temperature_01"):
+        assert document[key] is None
+
+
+def test_a_bank_says_which_alarm_it_is_and_which_packs_are_lost():
+    alarm = Alarm(kind=AlarmKind.BMS_LOST, severity=Severity.WARNING, pack="left", since_s=1.0)
+    lost = pack_state("left", phase=PackPhase.LOST, reading=None, alarms=(alarm,))
+    bank = bank_state(packs=(lost, pack_state("right")), alarms=(alarm,))
+    document = parse(state_payload.encode(BANK, bank))
+    assert document["problem"] == "ON"
+    assert document["protection"] == "OFF"
+    assert document["alarm_bms_lost"] == "ON"
+    assert document["alarm_cell_overvoltage"] == "OFF"
+    bridge = parse(state_payload.encode(BRIDGE, bank))
+    assert bridge["phase"] == "live"
+    assert bridge["packs_online"] == 1
+    assert bridge["packs_lost"] == 1
+    assert bridge["lost_packs"] == "left"
+
+
+def test_charging_and_discharging_power_are_never_negative():
+    giving = parse(state_payload.encode(BANK, bank_state(power_w=-635.4)))
+    assert (giving["power"], giving["charging_power"], giving["discharging_power"]) == (
+        -635,
+        0,
+        635,
+    )
+    taking = parse(state_payload.encode(BANK, bank_state(power_w=635.4)))
+    assert (taking["power"], taking["charging_power"], taking["discharging_power"]) == (635, 635, 0)
+
+
+def test_limits_that_nobody_decided_are_unknown():
+    document = parse(state_payload.encode(BANK, bank_state(limits=None, phase=BankPhase.STARTING)))
+    assert document["cvl"] is None
+    assert document["ccl"] is None
+    assert document["ccl_reason"] is None
+
+
+def test_values_are_published_rounded_and_in_home_assistants_words():
+    assert plain(3.30049, 3) == 3.3
+    assert plain(-0.001, 2) == 0.0
+    assert math.copysign(1.0, plain(-0.001, 2)) == 1.0
+    assert plain(635.5, 0) == 636
+    assert isinstance(plain(635.5, 0), int)
+    assert plain(True, None) == "ON"
+    assert plain(False, None) == "OFF"
+    assert plain(None, 2) is None
+
+
+def test_what_is_no_number_of_a_battery_is_unknown():
+    for value in (math.nan, math.inf, -math.inf, 1e300, -1e9):
+        assert plain(value, 2) is None
+        assert plain(value, 0) is None
+
+
+def test_text_is_one_printable_line_that_fits():
+    assert plain("a\x00b\n c\ud800", None) == "a b c"
+    assert plain(" \n ", None) is None
+    assert plain("é" * 255, None) == "é" * 255
+    assert plain("é" * 256, None) == "é" * 254 + "…"
+
+
+numbers = st.none() | st.floats() | st.floats(-1000, 1000)
+texts = st.text(max_size=300)
+extremes = st.none() | st.builds(
+    CellExtreme, pack=texts, cell=st.integers(1, 32), voltage_v=st.floats()
+)
+sensors = st.none() | st.builds(SensorExtreme, pack=texts, sensor=texts, temperature_c=st.floats())
+alarms = st.lists(
+    st.builds(
+        Alarm,
+        kind=st.sampled_from(AlarmKind),
+        severity=st.sampled_from(Severity),
+        pack=texts,
+        since_s=st.floats(),
+        value=numbers,
+        where=texts,
+    ),
+    max_size=4,
+).map(tuple)
+links = st.none() | st.builds(
+    LinkQuality, asked=st.integers(0, 9), answered=st.integers(0, 9), last_error=texts
+)
+doubts = st.lists(
+    st.builds(
+        Quarantine, what=texts, value=texts, why=texts, since_s=st.floats(), until_s=st.floats()
+    ),
+    max_size=2,
+).map(tuple)
+
+
+@st.composite
+def packs(draw):
+    """Any pack state, the impossible ones included."""
+    reading = replace(
+        pack_state().reading,
+        cell_voltages_v=tuple(draw(st.lists(numbers, max_size=20))),
+        temperatures_c=tuple(draw(st.lists(numbers, max_size=4))),
+        wire_resistances_ohm=tuple(draw(st.lists(numbers, max_size=20))),
+        voltage_v=draw(numbers),
+        current_a=draw(numbers),
+        mos_temperature_c=draw(numbers),
+        balance_current_a=draw(numbers),
+        runtime_s=draw(numbers),
+        cycles=draw(st.none() | st.integers()),
+        alarm_bits=draw(st.none() | st.integers(0, 2**32)),
+        heating=draw(st.none() | st.booleans()),
+    )
+    return pack_state(
+        reading=draw(st.sampled_from((reading, None))),
+        phase=draw(st.sampled_from(PackPhase)),
+        limits=limits(*(draw(st.floats()) for _ in range(4))),
+        alarms=draw(alarms),
+        quarantined=draw(doubts),
+        soc_percent=draw(numbers),
+        soc_sigma_percent=draw(numbers),
+        soc_basis=draw(texts),
+        power_w=draw(numbers),
+        capacity_ah=draw(numbers),
+        age_s=draw(numbers),
+        cell_min=draw(extremes),
+        cell_max=draw(extremes),
+        temperature_min=draw(sensors),
+        link=draw(links),
+        identity=draw(st.none() | st.builds(Identity, serial_number=texts, model=texts)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(pack=packs())
+def test_any_pack_state_can_be_read_by_every_entity(pack):
+    device = NAMES.pack("key", "left", pack.identity)
+    config = config_of(device, PACK)
+    assert device_faults(device.discovery_topic, config) == []
+    assert state_faults(config, state_payload.encode(PACK, pack)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    packs=st.lists(packs(), max_size=2),
+    phase=st.sampled_from(BankPhase),
+    values=st.lists(numbers, min_size=9, max_size=9),
+    alarms=alarms,
+    low=extremes,
+    high=extremes,
+    cycles=st.none() | st.integers(),
+)
+def test_any_bank_state_can_be_read_by_every_entity(
+    packs, phase, values, alarms, low, high, cycles
+):
+    bank = bank_state(
+        packs=tuple(packs), phase=phase, alarms=alarms, cell_min=low, cell_max=high, cycles=cycles,
+        voltage_v=values[0], current_a=values[1], power_w=values[2], soc_percent=values[3],
+        soh_percent=values[4], remaining_ah=values[5], temperature_c=values[6],
+        data_age_s=values[7], installed_ah=values[8], limits=None,
+    )  # fmt: skip
+    for device, entities in all_devices()[:2]:
+        config = config_of(device, entities)
+        assert state_faults(config, state_payload.encode(entities, bank)) == []

@@ -1,0 +1,217 @@
+"""A private D-Bus daemon, an independent client, and the output between them."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cellwarden.clock import Clock
+from cellwarden.hooks import OutputContext
+from cellwarden.model import BankState
+from cellwarden.runtime.mailbox import Mailbox
+from cellwarden_victron.config import VictronOptions
+from support.states import bank_state
+from support.tools import missing, require_tool
+
+NAME = "com.victronenergy.battery.test"
+CLIENT = Path(__file__).with_name("client.py")
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+CONFIG = """<busconfig>
+  <type>session</type>
+  <listen>{address}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+  <limit name="max_replies_per_connection">50000</limit>
+</busconfig>
+"""
+
+
+class PrivateBus:
+    """A dbus-daemon of our own, always at the same address, so that it can be restarted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._program = require_tool("dbus-daemon", "dbus-daemon")
+        self._config = folder / "bus.conf"
+        self._socket = folder / "bus"
+        self.address = f"unix:path={self._socket}"
+        self._config.write_text(CONFIG.format(address=self.address))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        command = [self._program, f"--config-file={self._config}", "--nofork", "--print-address"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().startswith(b"unix:")
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+
+class Client:
+    """The other end of `client.py`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.signals: list[tuple[str, dict[str, dict[str, list[Any]]]]] = []
+        self.owners: list[str] = []
+
+    async def ask(self, do: str, **arguments: Any) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
+        return await self.read()
+
+    async def read(self) -> Any:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(20):
+            line = await self._process.stdout.readline()
+        return json.loads(line)
+
+    async def get(self, path: str, member: str = "GetValue", **more: Any) -> Any:
+        """Return [type, value], or the name of the error."""
+        reply = await self.ask("call", path=path, member=member, **more)
+        return reply["error"] if "error" in reply else reply["value"]
+
+    async def listen(self) -> None:
+        taken = await self.ask("take")
+        self.signals += [(path, items) for path, items in taken["signals"]]
+        self.owners += taken["owners"]
+
+    def changed(self) -> list[dict[str, Any]]:
+        """Return the values of each signal heard so far."""
+        return [{p: i["Value"][1] for p, i in items.items()} for _, items in self.signals]
+
+
+@asynccontextmanager
+async def connected_client(address: str) -> AsyncIterator[Client]:
+    process = await asyncio.create_subprocess_exec(
+        SYSTEM_PYTHON, str(CLIENT), address, NAME,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=1 << 22,
+    )  # fmt: skip
+    client = Client(process)
+    try:
+        assert await client.read() == "ready"
+        yield client
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+class World:
+    """The output under test with its mailbox, and the client that watches it."""
+
+    def __init__(self, bus: PrivateBus, client: Client, output: Any, clock: Clock) -> None:
+        self.bus = bus
+        self.client = client
+        self.output = output
+        self.clock = clock
+        self.feed = Mailbox(clock)
+        self.task = asyncio.create_task(output.run(self.feed, None))
+
+    def put(self, **changes: Any) -> BankState:
+        """Decide: the healthy bank of the tests with these changes, now."""
+        state = bank_state(at_s=self.clock.now_s(), **changes)
+        self.feed.put(state)
+        return state
+
+    @asynccontextmanager
+    async def with_a_new_client(self) -> AsyncIterator[Client]:
+        """The first one lost its connection when the bus was stopped."""
+        async with connected_client(self.bus.address) as self.client:
+            yield self.client
+
+    async def until(self, condition: Callable[[], Awaitable[object]], within_s: float = 8) -> None:
+        async with asyncio.timeout(within_s):
+            while not await condition():  # noqa: ASYNC110  # what it asks is in another process
+                await asyncio.sleep(0.01)
+
+    async def appears(self) -> None:
+        await self.until(lambda: self.client.ask("owned"))
+
+    async def vanishes(self) -> None:
+        async def gone() -> bool:
+            return not await self.client.ask("owned")
+
+        await self.until(gone)
+
+    async def hears(self, path: str, value: object) -> None:
+        """Wait until a signal says so."""
+
+        async def heard() -> bool:
+            await self.client.listen()
+            return any(values.get(path) == value for values in self.client.changed())
+
+        await self.until(heard)
+
+
+Scenario = Callable[[World], Awaitable[None]]
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Iterator[PrivateBus]:
+    daemon = PrivateBus(tmp_path)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture(params=["dbus_fast", "dbus_next"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    pytest.importorskip(request.param)
+    monkeypatch.setenv("CELLWARDEN_DBUS_LIBRARY", request.param)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def python_dbus() -> None:
+    command = [SYSTEM_PYTHON, "-c", "import dbus, gi"]
+    if not Path(SYSTEM_PYTHON).exists() or subprocess.call(command, stderr=subprocess.DEVNULL):
+        missing("python3-dbus (Debian packages python3-dbus and python3-gi)")
+
+
+@pytest.fixture
+def play(bus: PrivateBus, library: str, python_dbus: None, tmp_path: Path) -> Callable[..., None]:
+    """Run a scenario with the output on the private bus; `speed` is that of the clock."""
+    from cellwarden_victron.output import VictronOutput
+
+    async def run(scenario: Scenario, speed: float, options: dict[str, Any]) -> None:
+        context = OutputContext(name="victron", bank="Shed", state_dir=str(tmp_path))
+        defaults = {"bus": bus.address, "service": "test", "stop_hold_s": 0.0}
+        output = VictronOutput(VictronOptions(**defaults | options), context)
+        async with connected_client(bus.address) as client:
+            world = World(bus, client, output, Clock(speed))
+            try:
+                await scenario(world)
+            finally:
+                world.task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await world.task
+
+    def start(scenario: Scenario, *, speed: float = 1.0, **options: Any) -> None:
+        asyncio.run(run(scenario, speed, options))
+
+    return start

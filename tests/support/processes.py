@@ -1,0 +1,206 @@
+"""Processes that tests start for real, on loopback and free ports, ended by their own id."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from support.tools import require_tool
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(get: Callable[[], T | None], timeout_s: float, what: str) -> T:
+    """Return the first result that is neither None nor False, or fail with what was waited for."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        if (found := get()) not in (None, False):
+            return found  # type: ignore[return-value]  # None was just left out
+        time.sleep(0.02)
+    raise AssertionError(f"waited {timeout_s:g} s in vain for {what}")
+
+
+class Lines:
+    """A process whose standard output is read line by line in the background."""
+
+    def __init__(
+        self, command: Sequence[str | Path], *, env: dict[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:  # fmt: skip
+        self._log = log.open("w") if log else None
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        )
+        self.lines: list[tuple[float, str]] = []
+        """(monotonic s, line)"""
+        self._new: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with contextlib.suppress(ValueError):
+            for line in self.process.stdout:
+                self.lines.append((time.monotonic(), line.rstrip("\n")))
+                self._new.put(line.rstrip("\n"))
+
+    def next_line(self, timeout_s: float = 15.0) -> str:
+        """Return the next line that was not taken yet."""
+        return self._new.get(timeout=timeout_s)
+
+    def say(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self, number: int = signal.SIGTERM, timeout_s: float = 15.0) -> int:
+        """Send a signal, wait, and return the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._thread.join(5.0)
+        if self._log is not None:
+            self._log.close()
+        return status
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str | Path], *, env: dict[str, str] | None = None, log: Path | None = None
+) -> Iterator[Lines]:
+    """Run a process for the time of a block."""
+    process = Lines(command, env=env, log=log)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+@contextlib.contextmanager
+def dbus_daemon(folder: Path) -> Iterator[str]:
+    """Run a private D-Bus daemon; gives its address."""
+    tool = require_tool("dbus-daemon", "dbus-daemon")
+    config = folder / "bus.conf"
+    config.write_text(
+        f"""<busconfig>
+  <type>session</type>
+  <listen>unix:dir={folder}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+</busconfig>"""
+    )
+    command = [tool, f"--config-file={config}", "--nofork", "--print-address"]
+    with started(command) as daemon:
+        yield daemon.next_line().strip()
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path, port: int | None = None) -> Iterator[tuple[int, Lines]]:
+    """Run a broker on loopback; gives its port and process."""
+    tool = require_tool("mosquitto", "mosquitto")
+    port = port or free_port()
+    config = folder / f"mosquitto-{port}.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
+    with started([tool, "-c", config], log=folder / "mosquitto.log") as broker:
+        until(lambda: _answers(port), 10.0, "the broker")
+        yield port, broker
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
+
+
+CAN_GROUP = "239.74.163.2"
+"""Multicast group of python-can's UDP bus; the port tells buses apart."""
+
+CAN_LISTENER = """
+import can, json, sys, time
+bus = can.Bus(interface="udp_multicast", channel=sys.argv[1], port=int(sys.argv[2]), hop_limit=0)
+print("ready", flush=True)
+while True:
+    message = bus.recv(1.0)
+    if message is not None:
+        print(json.dumps([time.monotonic(), message.arbitration_id, message.is_extended_id,
+                          bytes(message.data).hex().upper()]), flush=True)
+"""
+
+
+class CanListener:
+    """A second process on a bus that crosses processes."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def frames(self, since_s: float = 0.0) -> list[tuple[float, int, bool, str]]:
+        """Return (monotonic s, identifier, extended, data) of every frame heard since then."""
+        heard = []
+        for _, line in list(self._lines.lines):
+            if line.startswith("["):
+                at_s, identifier, extended, data = json.loads(line)
+                if at_s >= since_s:
+                    heard.append((at_s, identifier, extended, data))
+        return heard
+
+    def latest(self, identifier: int, since_s: float = 0.0) -> str | None:
+        """Return the newest data of one identifier as hex, None if it was not heard."""
+        return next(
+            (data for _, i, _, data in reversed(self.frames(since_s)) if i == identifier), None
+        )
+
+
+@contextlib.contextmanager
+def can_listener(port: int) -> Iterator[CanListener]:
+    """Listen on the UDP bus of this port in a process of its own."""
+    with started([sys.executable, "-c", CAN_LISTENER, CAN_GROUP, str(port)]) as lines:
+        assert lines.next_line() == "ready"
+        yield CanListener(lines)
+
+
+def cellwarden(*arguments: str) -> list[str]:
+    """Return the command line of the program under test, in this very interpreter."""
+    return [sys.executable, "-m", "cellwarden", *arguments]
+
+
+def status(runtime_dir: Path) -> dict[str, Any] | None:
+    """Return the status document of a running controller, None if there is no answer yet."""
+    from cellwarden.errors import LinkError
+    from cellwarden.runtime.status import ask
+
+    try:
+        return ask(runtime_dir)
+    except LinkError:
+        return None
