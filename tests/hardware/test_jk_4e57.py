@@ -322,6 +322,11 @@ def test_a_frame_after_a_bad_one_is_found() -> None:
     assert kinds(decoder.feed(FRAMES["bad-sum"] + WHOLE)) == ["checksum", "Reply"]
 
 
+def test_a_sound_frame_with_an_unknown_identifier_is_refused_as_a_whole() -> None:
+    decoder = jk.Decoder()
+    assert kinds(decoder.feed(reply_with(b"\x88\x4e\x57\x00\x13") + WHOLE)) == ["length", "Reply"]
+
+
 def test_an_absurd_length_waits_for_nothing() -> None:
     decoder = jk.Decoder()
     assert kinds(decoder.feed(b"\x4e\x57\xff\xff" + WHOLE)) == ["length", "Reply"]

@@ -107,7 +107,9 @@ def test_the_current_of_an_unknown_version_is_unknown(version: int | None) -> No
     assert current_a(0x07D0, version) is None
 
 
-@pytest.mark.parametrize(("amps", "version"), [(327.68, 1), (-327.68, 1), (100.01, 0), (-556, 0)])
+@pytest.mark.parametrize(
+    ("amps", "version"), [(327.68, 1), (-327.68, 1), (100.01, 0), (-556, 0), (1.0, 2)]
+)
 def test_a_current_that_does_not_fit_is_no_count(amps: float, version: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         current_count(amps, version)

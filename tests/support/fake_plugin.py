@@ -54,7 +54,7 @@ class FakeProtocol:
         for chunk in chunks:
             if chunk == "00":  # a frame that says nothing
                 continue
-            if not chunk.startswith("AA"):
+            if not chunk.upper().startswith("AA"):
                 raise FrameError("header", f"{chunk} does not begin with AA: capture again")
             frame: dict[str, object] = {"chunk": chunk, "cells": [3.3, 3.31], "name": None}
             if request is not None:

@@ -56,9 +56,7 @@ class Bench:
         memory: PackMemory | None = None,
         now_s: float = 1000.0,
     ) -> None:
-        self.engine = Engine(
-            EngineSettings("left", chemistry, params or parameters(), max_age_s)
-        )
+        self.engine = Engine(EngineSettings("left", chemistry, params or parameters(), max_age_s))
         self.now_s = now_s
         self.memory = memory if memory is not None else self.engine.start(now_s)
         self.state: PackState | None = None

@@ -1,7 +1,6 @@
 """Processes that tests start for real, on loopback and free ports, ended by their own id."""
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -142,52 +141,6 @@ def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
         return True
     return False
-
-
-CAN_GROUP = "239.74.163.2"
-"""Multicast group of python-can's UDP bus; the port tells buses apart."""
-
-CAN_LISTENER = """
-import can, json, sys, time
-bus = can.Bus(interface="udp_multicast", channel=sys.argv[1], port=int(sys.argv[2]), hop_limit=0)
-print("ready", flush=True)
-while True:
-    message = bus.recv(1.0)
-    if message is not None:
-        print(json.dumps([time.monotonic(), message.arbitration_id, message.is_extended_id,
-                          bytes(message.data).hex().upper()]), flush=True)
-"""
-
-
-class CanListener:
-    """A second process on a bus that crosses processes."""
-
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-
-    def frames(self, since_s: float = 0.0) -> list[tuple[float, int, bool, str]]:
-        """Return (monotonic s, identifier, extended, data) of every frame heard since then."""
-        heard = []
-        for _, line in list(self._lines.lines):
-            if line.startswith("["):
-                at_s, identifier, extended, data = json.loads(line)
-                if at_s >= since_s:
-                    heard.append((at_s, identifier, extended, data))
-        return heard
-
-    def latest(self, identifier: int, since_s: float = 0.0) -> str | None:
-        """Return the newest data of one identifier as hex, None if it was not heard."""
-        return next(
-            (data for _, i, _, data in reversed(self.frames(since_s)) if i == identifier), None
-        )
-
-
-@contextlib.contextmanager
-def can_listener(port: int) -> Iterator[CanListener]:
-    """Listen on the UDP bus of this port in a process of its own."""
-    with started([sys.executable, "-c", CAN_LISTENER, CAN_GROUP, str(port)]) as lines:
-        assert lines.next_line() == "ready"
-        yield CanListener(lines)
 
 
 def cellwarden(*arguments: str) -> list[str]:

@@ -169,7 +169,11 @@ def _alarms(bank: Document, pen: Pen) -> list[str]:
 def _outputs(outputs: Mapping[str, Document], pen: Pen) -> list[str]:
     return [
         f"{pen(name, BOLD)}  "
-        + "  ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in status.items())
+        + "  ".join(
+            f"{key.replace('_', ' ')} {_short(value)}"
+            for key, value in status.items()
+            if value not in ("", None) and not isinstance(value, list | dict)
+        )
         for name, status in outputs.items()
     ]
 
@@ -177,8 +181,8 @@ def _outputs(outputs: Mapping[str, Document], pen: Pen) -> list[str]:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
-    if value is None:
-        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return str(value)
 
 

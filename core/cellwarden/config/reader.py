@@ -68,8 +68,9 @@ def parse(text: str, host: Host, source: str = "") -> Settings:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_syntax(error, text, source)) from error
-    except (RecursionError, ValueError) as error:  # nested too deep; a number of 4300 digits
-        raise ConfigError(_in(source, "cannot be read as TOML")) from error
+    except (RecursionError, ValueError) as error:
+        problem = "cannot be read: nested too deep, or a number has thousands of digits"
+        raise ConfigError(_in(source, problem)) from error
     return check(data, host, source)
 
 

@@ -143,8 +143,8 @@ def show(value: object) -> str:
         return "a number of very many digits"
     plain = isinstance(value, str | int | float)
     text = toml(value) if plain else str(value)  # str() for dates and times
-    if not text.isprintable():
-        text = json.dumps(text)
+    if isinstance(value, str) and not text.isprintable():
+        text = json.dumps(value)  # everything but plain ASCII escaped
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]} ..."
 
 

@@ -62,8 +62,6 @@ def of_missing(
     pack: str, before: tuple[Alarm, ...], overdue: tuple[Missing, ...], now_s: float
 ) -> tuple[Alarm, ...]:
     """Return the alarms of the essentials that are unknown, old ones kept with their age."""
-    if not overdue:
-        return ()
     known = {(a.kind, a.blocks_charge): a for a in before}
     alarms = []
     for missing in overdue:
@@ -93,8 +91,6 @@ def of_device(
     pack: str, before: tuple[Alarm, ...], told: tuple[DeviceAlarm, ...], now_s: float
 ) -> tuple[Alarm, ...]:
     """Return the BMS's own alarms in our words, old ones kept with their age."""
-    if not told:
-        return ()
     known = {(a.kind, a.severity, a.where, a.blocks_charge, a.blocks_discharge): a for a in before}
     return tuple(
         known.get((d.kind, d.severity, d.text, d.blocks_charge, d.blocks_discharge))

@@ -312,7 +312,7 @@ class Bank:
         """
         eased = some_online and self._policy is not LossPolicy.TRIP
         news = tuple(p.alarms for p in packs)
-        if eased is memory.eased and all(map(operator.is_, news, memory.pack_alarms)):
+        if eased is memory.eased and _same_objects(news, memory.pack_alarms):
             return memory
         found: list[Alarm] = []
         for pack in packs:
@@ -322,6 +322,10 @@ class Bank:
                 found += pack.alarms
         alarms = tuple(sorted(found, key=lambda a: -a.severity))
         return replace(memory, eased=eased, pack_alarms=news, alarms=alarms)
+
+
+def _same_objects(new: Sequence[object], old: Sequence[object]) -> bool:
+    return len(new) == len(old) and all(map(operator.is_, new, old))
 
 
 def _eased(alarm: Alarm) -> Alarm:

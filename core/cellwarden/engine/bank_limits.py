@@ -66,10 +66,9 @@ def current_wish(direction: Direction, members: Members, sizes_ah: dict[str, flo
         if pack.reading is not None and direction.fet_on(pack.reading) is False:
             blocked.append(limit.of_pack(pack.pack))
             continue
+        # Never empty: a pack's chain ends with its setting.
         rules = {r.rule for r in limit.reasons}
         chain = tuple(r for r in limit.reasons if r.rule not in _OWN_AFFAIR)
-        if not chain:
-            chain = limit.reasons
         if START_UP in rules and chain[0].value > 0:
             blocked.append(limit.of_pack(pack.pack))
             continue

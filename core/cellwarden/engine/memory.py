@@ -7,6 +7,7 @@ from cellwarden.engine.limits import LimitMemory
 from cellwarden.engine.plausibility import Senses
 from cellwarden.engine.protection import Watch
 from cellwarden.engine.soc import Gauge
+from cellwarden.engine.view import View
 from cellwarden.model import Alarm, Identity, PackPhase
 
 
@@ -39,6 +40,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
         return replace(alarm, since_s=alarm.since_s + by_s)
 
     senses, alarms, gauge = memory.senses, memory.alarms, memory.gauge
+    view = senses.view
     watches = tuple(
         Watch(
             beyond_since_s=moved(w.beyond_since_s),
@@ -54,6 +56,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
         senses=replace(
             senses,
             heard_s=moved(senses.heard_s),
+            view=None if view is None else _heard_later(view, by_s),
             suspects=tuple(
                 s._replace(since_s=s.since_s + by_s, last_s=s.last_s + by_s)
                 for s in senses.suspects
@@ -70,3 +73,8 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
             shown=tuple(map(aged, alarms.shown)),
         ),
     )
+
+
+def _heard_later(view: View, by_s: float) -> View:
+    reading = view.reading
+    return view._replace(reading=replace(reading, heard_s=reading.heard_s + by_s))

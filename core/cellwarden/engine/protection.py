@@ -73,8 +73,8 @@ class Protection:
                 changed[n] = after
         if changed is None:
             return watches
-        after = tuple(changed)
-        return self.idle if after == self.idle else after
+        watched = tuple(changed)
+        return self.idle if watched == self.idle else watched
 
     def wait(self, watches: tuple[Watch, ...], now_s: float) -> tuple[Watch, ...]:
         """Return the watches after the releases that only time brings (R15, R16)."""
@@ -147,7 +147,7 @@ def _row(rule: Rule, parameters: Parameters) -> Row | None:
     if rule.reaches:
         threshold = math.nextafter(threshold, -math.inf)
     immediate = math.inf if rule.immediate is None else sign * at + rule.immediate
-    shown = quantity_text(release_s, "s") if release_s is not None else _shown(release, rule.unit)
+    shown = f"{release_s:g} s" if release_s is not None else _shown(release, rule.unit)
     return Row(
         rule=rule,
         sign=sign,

@@ -5,7 +5,6 @@ Times in a record are durations, never points of the monotonic clock, which star
 
 import math
 from collections.abc import Mapping
-from typing import cast
 
 from cellwarden.engine.protection import IDLE, Protection, Row, Watch
 from cellwarden.engine.protection_rules import RULES
@@ -108,9 +107,10 @@ def read_watches(
     alarms: dict[str, Watch] = {}
     rows = {row.rule.name: row for row in protection.rows}
     for trip in trips:
-        if not isinstance(trip, Mapping) or trip.get("rule") not in _NAMES:
+        name = trip.get("rule") if isinstance(trip, Mapping) else None
+        if not isinstance(name, str) or name not in _NAMES:
             raise ValueError("a trip is of no known protection")
-        name, where = cast("str", trip["rule"]), trip.get("where")
+        where = trip.get("where")
         if not isinstance(where, str):
             raise ValueError(f"the trip of {name} is damaged")  # noqa: TRY004  # a bad record
         held_s = _number(trip, "held_s", 0.0, math.inf)

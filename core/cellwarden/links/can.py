@@ -33,6 +33,8 @@ CAN_RAW_ERR_FILTER = 2
 _ECHOING = frozenset({"udp_multicast"})
 """Interfaces that give every sent frame back to its sender, without marking it as such."""
 _ECHOES_KEPT = 64
+_READ_AT_MOST = 256
+"""Frames that one call of `read` takes: a babbling node must not hold the loop."""
 _THREAD_POLL_S = 0.5
 """How long a reading thread waits at most before it looks whether it should end, real s."""
 
@@ -53,7 +55,7 @@ class CanLink:
 
         `interface`, `channel`, `bitrate` (bit/s) and `options` are python-can's own; SocketCAN
         takes its bit rate from `ip link` instead. Only identifiers of `listen_to` are heard, 11-bit
-        or 29-bit alike (the kernel filters where it can), everything if it is empty.
+        or 29-bit alike, everything if it is empty.
         """
         self.device = f"{interface}:{channel}"
         self._interface = interface
@@ -61,7 +63,8 @@ class CanLink:
         self._arguments: dict[str, Any] = dict(options or {})
         if bitrate is not None:
             self._arguments["bitrate"] = bitrate
-        if listen_to:
+        self._listen_to = frozenset(listen_to)
+        if listen_to and interface == "socketcan":  # the kernel filters, nobody is woken in vain
             self._arguments["can_filters"] = [
                 {"can_id": can_id, "can_mask": 0x1FFF_FFFF} for can_id in listen_to
             ]
@@ -79,10 +82,11 @@ class CanLink:
         """Whether the bus is open and nothing has failed since."""
         return self._bus is not None and self._failure is None
 
-    async def open(self, heard: Heard | None = None) -> None:
+    async def open(self, heard: Heard | None = None, *, eager: bool = True) -> None:
         """Open the bus; every data frame of another node is given to `heard`, on this loop.
 
-        LinkError if that fails, with what to do about it.
+        At once, or, with `eager=False`, when `read()` is called: a wake-up less for each frame.
+        LinkError if the bus cannot be opened, with what to do about it.
         """
         await self.close()
         opening = _Opening(self._open_bus)
@@ -96,7 +100,8 @@ class CanLink:
         loop = asyncio.get_running_loop()
         self._fileno = _fileno(bus)
         if self._fileno is not None:
-            loop.add_reader(self._fileno, self._read_one)
+            if eager:
+                loop.add_reader(self._fileno, self._read_one)
         else:
             self._reader = _Reader(bus, loop, self._take, self._fail, self._faults)
             self._reader.start()
@@ -116,6 +121,14 @@ class CanLink:
         except self._faults as error:
             self._fail(error)
             self.check()
+
+    def read(self) -> None:
+        """Give what has come in to `heard`; for a link that was opened with `eager=False`."""
+        if self._fileno is None:
+            return  # a thread reads
+        for _ in range(_READ_AT_MOST):
+            if not self._read_one():
+                return
 
     def check(self) -> None:
         """Raise the LinkError that ended this link, if it has ended."""
@@ -165,16 +178,17 @@ class CanLink:
         opened: can.BusABC = bus
         return opened
 
-    def _read_one(self) -> None:
-        """Take one frame: the loop comes back while there is more, and others get their turn."""
+    def _read_one(self) -> bool:
+        """Take one frame; the loop comes back while there is more, and others get their turn."""
         assert self._bus is not None
         try:
             message = self._bus.recv(0)
         except self._faults as error:
             self._fail(error)
-            return
+            return False
         if message is not None:
             self._take(message)
+        return message is not None
 
     def _take(self, message: "can.Message") -> None:
         if message.is_error_frame:
@@ -182,6 +196,8 @@ class CanLink:
                 self._fail(OSError(errno.ECOMM, "bus off"))
             return
         if message.is_remote_frame or self._heard is None:
+            return
+        if self._listen_to and message.arbitration_id not in self._listen_to:
             return
         frame = CanFrame(message.arbitration_id, bytes(message.data), message.is_extended_id)
         if self._echoes is not None and frame in self._echoes:
@@ -201,10 +217,14 @@ class CanLink:
             self._fileno = None
 
     def _explain(self, error: BaseException) -> str:
-        up = f"ip link set {self._channel} up type can bitrate 500000"
+        bitrate = self._arguments.get("bitrate", 500_000)
+        up = f"ip link set {self._channel} up type can bitrate {bitrate}"
+        absent = "is the adapter plugged in?"
+        if self._interface == "socketcan":
+            absent += f" If so: {up}"
         advice = {
-            errno.ENODEV: f"is the adapter plugged in? Then: {up}",
-            errno.ENXIO: f"is the adapter plugged in? Then: {up}",
+            errno.ENODEV: absent,
+            errno.ENXIO: absent,
             errno.ENETDOWN: f"the interface is down; bring it up with: {up}",
             errno.ENOBUFS: "nothing acknowledges the frames: check wiring, the 120 ohm at both"
             " ends, and that both sides use the same bit rate",

@@ -20,6 +20,7 @@ from cellwarden.errors import LinkError, LinkTimeout
 _CHUNK = 4096  # bytes: the kernel's tty buffer
 _CONNECT_S = 5.0  # s, for a gateway on the local network
 _WRITE_S = 1.0  # s; a request is a few dozen bytes, which an open line takes at once
+_WORTH_A_PAUSE_S = 0.002  # s; a shorter pause saves no wake-up
 _GATEWAY_DEAD_MS = 10_000  # ms without TCP acknowledgement until a gateway counts as gone
 
 _ABSENT = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
@@ -50,10 +51,10 @@ class SerialLink:
 
     async def close(self) -> None:
         """Close the port; a pending read ends with LinkError. May be called twice."""
-        fd, self._fd = self._fd, None
+        self._fd = None
         reading, self._reading = self._reading, None
-        if reading is not None and fd is not None:
-            asyncio.get_running_loop().remove_reader(fd)
+        if reading is not None:
+            reading.stop()
             reading.fail(LinkError(self.name, f"{self.url} was closed"))
         if self._close_port is not None:
             self._close_port()
@@ -81,27 +82,25 @@ class SerialLink:
         if self._reading is not None:
             raise RuntimeError("two reads of one link at the same time")
         loop = asyncio.get_running_loop()
-        reading = _Reading(loop, at_least=at_least, silence_s=silence_s, timeout_s=timeout_s)
-        loop.add_reader(fd, self._readable, fd, reading)
+        reading = _Reading(
+            loop,
+            lambda: self._take(fd),
+            fd,
+            at_least=at_least,
+            silence_s=silence_s,
+            byte_s=0.0 if "://" in self.url else 10 / self._baudrate,
+        )
         self._reading = reading
+        reading.start(timeout_s)
         try:
             await reading.done
         finally:
-            reading.timer.cancel()
+            reading.stop()
             if self._reading is reading:
                 self._reading = None
-                loop.remove_reader(fd)
         if not reading.heard:
             raise LinkTimeout(self.name, f"no answer on {self.url} within {timeout_s:g} s")
         return bytes(reading.heard)
-
-    def _readable(self, fd: int, reading: "_Reading") -> None:
-        try:
-            reading.hear(self._take(fd))
-        except BlockingIOError:
-            pass
-        except LinkError as error:
-            reading.fail(error)
 
     def discard(self) -> None:
         """Throw away what has come so far."""
@@ -183,38 +182,89 @@ class SerialLink:
 
 
 class _Reading:
-    """One read that is under way: what was heard, and what ends it."""
+    """One read that is under way: what was heard, and what ends it.
 
-    __slots__ = ("_at_least", "_loop", "_silence_s", "done", "heard", "timer")
+    While the rest of a frame is on the wire nobody listens: a UART reports every 16 bytes, and on
+    a small machine each report costs more than the decoding of the whole frame.
+    """
+
+    __slots__ = (
+        "_at_least", "_byte_s", "_fd", "_listening", "_loop", "_resume", "_silence_s", "_take",
+        "_timer", "done", "heard",
+    )  # fmt: skip
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        take: Callable[[], bytes],
+        fd: int,
         *,
         at_least: int,
         silence_s: float,
-        timeout_s: float,
+        byte_s: float,
     ) -> None:
         self._loop = loop
+        self._take = take
+        self._fd = fd
         self._at_least = at_least
         self._silence_s = silence_s
+        self._byte_s = byte_s
+        self._listening = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._resume: asyncio.TimerHandle | None = None
         self.heard = bytearray()
         self.done: asyncio.Future[None] = loop.create_future()
-        self.timer = loop.call_later(timeout_s, self._finish)
 
-    def hear(self, data: bytes) -> None:
-        self.heard += data
-        if len(self.heard) >= self._at_least:
-            self._finish()
-        else:
-            self.timer.cancel()
-            self.timer = self._loop.call_later(self._silence_s, self._finish)
+    def start(self, timeout_s: float) -> None:
+        self._end_in(timeout_s)
+        self._listen()
+
+    def stop(self) -> None:
+        """Let go of loop and port, whatever has become of the read; may be called twice."""
+        self._pause()
+        for handle in (self._timer, self._resume):
+            if handle is not None:
+                handle.cancel()
 
     def fail(self, error: LinkError) -> None:
         if not self.done.done():
             self.done.set_exception(error)
 
+    def _listen(self) -> None:
+        self._loop.add_reader(self._fd, self._readable)
+        self._listening = True
+
+    def _pause(self) -> None:
+        if self._listening:
+            self._loop.remove_reader(self._fd)
+            self._listening = False
+
+    def _readable(self) -> None:
+        try:
+            self.heard += self._take()
+        except BlockingIOError:
+            return
+        except LinkError as error:
+            self._pause()
+            self.fail(error)
+            return
+        missing = self._at_least - len(self.heard)
+        if missing <= 0:
+            self._finish()
+            return
+        on_the_wire_s = missing * self._byte_s
+        self._end_in(on_the_wire_s + self._silence_s)
+        if on_the_wire_s > _WORTH_A_PAUSE_S:
+            self._pause()
+            self._resume = self._loop.call_later(on_the_wire_s, self._listen)
+
+    def _end_in(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay_s, self._finish)
+
     def _finish(self) -> None:
+        self._pause()
         if not self.done.done():
             self.done.set_result(None)
 

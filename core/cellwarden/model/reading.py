@@ -64,6 +64,7 @@ class Reading:
     settings: Mapping[str, float] | None = None
     """Settings the device holds, by the names of `model.parameters`; never a secret."""
     identity: Identity | None = None
+    """None until the device has told all it tells; a serial number missing then has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

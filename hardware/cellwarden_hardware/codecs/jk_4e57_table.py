@@ -121,14 +121,16 @@ def current_a(count: int, version: object) -> float | None:
 
 
 def current_count(value_a: float, version: object) -> int:
-    """Return the count that carries a current in A; ValueError beyond 16 bits."""
-    amount = round(abs(value_a) * 100)
-    count = 10_000 - round(value_a * 100)
+    """Return the count that carries a current in A; ValueError if it does not fit."""
+    count = round(abs(value_a) * 100)
+    largest = 0x7FFF
     if version == 1:
-        count = amount | (0x8000 if value_a > 0 else 0)
-    if amount > 0x7FFF or not 0 <= count <= 0xFFFF:
-        raise ValueError(f"a current of {value_a} A does not fit")
-    return count
+        sign = 0x8000 if value_a > 0 else 0
+    else:
+        sign, count, largest = 0, 10_000 - round(value_a * 100), 0xFFFF
+    if version not in (0, 1) or not 0 <= count <= largest:
+        raise ValueError(f"a current of {value_a} A does not fit protocol version {version}")
+    return sign | count
 
 
 def _rw(

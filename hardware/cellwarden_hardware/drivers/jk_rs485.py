@@ -58,6 +58,7 @@ class JkRs485:
         self._decoder = jk_4e57.Decoder()
         self._read_all = jk_4e57.read_all_request()
         self._asleep = False
+        self._usual_size = 0  # bytes from the question to the end of the last answer, echo included
         self._lasting: _Lasting | None = None
 
     async def open(self) -> None:
@@ -91,28 +92,34 @@ class JkRs485:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._timeout_s
         bad: jk_4e57.BadFrame | None = None
+        heard = 0
         while (left_s := deadline_s - loop.time()) > 0:
-            missing = self._decoder.missing
-            try:
-                data = await self._link.read(
-                    min(left_s, self._silence_s) if bad else left_s,
-                    at_least=missing,
-                    silence_s=self._silence_s,
-                )
-            except LinkTimeout:
-                break
+            # Once bytes have come, silence says more than the time that is left.
+            begun = bad is not None or self._decoder.unfinished
+            at_least = max(self._decoder.missing, self._usual_size - heard)
+            data = await self._hear(min(left_s, self._silence_s) if begun else left_s, at_least)
+            heard += len(data)
             events = self._decoder.feed(data)
-            if len(data) < missing:  # the line fell silent in the middle of a frame
+            if len(data) < at_least:  # the line fell silent
                 events += self._decoder.reset()
             for event in events:
                 if isinstance(event, jk_4e57.Reply):
                     if event.source == jk_4e57.Source.BMS and event.measured.cell_voltages_v:
+                        self._usual_size = heard
                         return event
                 elif isinstance(event, jk_4e57.BadFrame) and event.kind != "header":
                     bad = bad or event
+            if not data:
+                break
         if bad:
             raise bad.error()
         raise LinkTimeout(self._pack, f"no answer on {self._link.url} in {self._timeout_s:g} s")
+
+    async def _hear(self, wait_s: float, at_least: int) -> bytes:
+        try:
+            return await self._link.read(wait_s, at_least=at_least, silence_s=self._silence_s)
+        except LinkTimeout:
+            return b""
 
     def _reading(self, reply: jk_4e57.Reply, heard_s: float) -> Reading:
         m = reply.measured

@@ -73,7 +73,7 @@ async def _serve(arguments: argparse.Namespace, played: list[list[bytes]]) -> No
     )
     played += [[]] * (arguments.packs - len(played))
     devices = [
-        EmulatedJk(pack, play=frames, name=f"pack-{number}")
+        EmulatedJk(pack, play=frames, parameters=pack.bms.parameters, name=f"pack-{number}")
         for number, (pack, frames) in enumerate(zip(bank.packs, played, strict=False), start=1)
     ]
     for device in devices:

@@ -48,8 +48,8 @@ CELL_KINDS: dict[str, CellKind] = {
         heat_capacity_j_per_k_ah=19.0,
     ),
     "Li-ion": CellKind(
-        r0_ohm_ah=0.050,
-        r1_ohm_ah=0.050,
+        r0_ohm_ah=0.080,
+        r1_ohm_ah=0.070,
         time_constant_s=60.0,
         activation_k=2500.0,
         coulombic_efficiency=0.999,

@@ -31,6 +31,7 @@ _AS_CAPTURED: dict[str, Value] = {
     "current_calibration_active": False,
     "protocol_version": 1,
 }
+_MOST_A = 327.67  # 15 bits of 10 mA
 _MODEL = "JK_B2A24S20P"
 
 
@@ -66,7 +67,7 @@ def snapshot_values(snapshot: PackSnapshot) -> dict[str, Value | tuple[float, ..
         "temperature_1": sensors[0],
         "temperature_2": sensors[1],
         "voltage": snapshot.voltage_v,
-        "current": snapshot.current_a,
+        "current": max(-_MOST_A, min(snapshot.current_a, _MOST_A)),
         "soc": snapshot.soc_percent,
         "temperature_sensor_count": min(2, len(snapshot.temperatures_c)),
         "cycle_count": snapshot.cycles,

@@ -60,7 +60,7 @@ class CanInverterOutput:
         try:
             while True:
                 try:
-                    await self._link.open(self._heard)
+                    await self._link.open(self._heard, eager=False)
                     await self._transmit(feed, transmission)
                 except LinkError as error:
                     self._lost(error)
@@ -128,8 +128,13 @@ class CanInverterOutput:
                 self._link.check()
             if transmission.finished:
                 return
-            self._watch_inverter(now_s)
-            await feed.next(max(0.0, transmission.wake_s - time.monotonic()))
+            pause_s = max(0.0, transmission.wake_s - time.monotonic())
+            if transmission.in_set:
+                await asyncio.sleep(pause_s)
+            else:
+                self._link.read()
+                self._watch_inverter(now_s)
+                await feed.next(pause_s)
 
     def _note_sent(self, frame: CanFrame, now_s: float) -> None:
         self._sent += 1

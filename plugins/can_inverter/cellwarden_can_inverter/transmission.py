@@ -62,6 +62,11 @@ class Transmission:
         self.wake_s = self._slot_s if self._pending else self._set_s
         return frame
 
+    @property
+    def in_set(self) -> bool:
+        """Whether more frames wait for their slot; a new decision cannot be sent earlier."""
+        return bool(self._pending)
+
     def restart(self, now_s: float) -> None:
         """Begin with a whole set: the bus was away."""
         self._pending.clear()

@@ -26,7 +26,8 @@ RESEND_S = 60.0
 EXPIRE_S = 3 * 60
 """Home Assistant gives a value up that was not heard of for this long: three times `RESEND_S`."""
 SERIAL_PATIENCE_S = 10.0
-"""How long a pack that answers may take to tell its serial number and its cells."""
+"""How long a pack that answers may take to tell who it is and its cells, and how long an odd
+serial number is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class Publisher:
         self._odd_since.pop(name, None)
         if shown is None:
             since_s = self._answering_since.setdefault(name, now_s)
-            told = serial and pack.reading.cell_voltages_v
+            told = pack.identity is not None and pack.reading.cell_voltages_v
             if not told and now_s - since_s < SERIAL_PATIENCE_S:
                 return
             shown = self._meet(pack, place)

@@ -16,6 +16,7 @@ from cellwarden.errors import ConfigError, LinkError
 
 ENVIRONMENT = "CELLWARDEN_DBUS_LIBRARY"
 """Set to `dbus_fast` or `dbus_next` to choose; otherwise the first that is installed."""
+SYSTEM_BUS = "unix:path=/var/run/dbus/system_bus_socket"
 LIBRARIES = ("dbus_fast", "dbus_next")
 
 
@@ -57,7 +58,7 @@ class DBusLibrary:
     failures: tuple[type[Exception], ...]
     """What the library raises when a bus cannot be reached or is lost."""
     open: Callable[[str], Bus]
-    """Return a bus that is not connected yet: `system`, `session` or an address."""
+    """Return a bus at this address that is not connected yet."""
 
 
 def load() -> DBusLibrary:
@@ -72,9 +73,10 @@ def load() -> DBusLibrary:
 
 
 async def connect(library: DBusLibrary, where: str, timeout_s: float) -> Bus:
-    """Return a connected bus; LinkError if it cannot be reached."""
+    """Return a connected bus (`system`, `session` or an address); LinkError if there is none."""
+    address = _address(where)
     try:
-        bus: Any = library.open(where)
+        bus: Any = library.open(address)
     except library.failures as error:
         raise LinkError(_named(where), f"cannot be reached: {error}") from error
     try:
@@ -90,6 +92,18 @@ async def connect(library: DBusLibrary, where: str, timeout_s: float) -> Bus:
     return connected
 
 
+def _address(where: str) -> str:
+    """Return the address that D-Bus' own environment variables or defaults give."""
+    if where == "system":
+        return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS)
+    if where == "session":
+        address = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+        if not address:
+            raise LinkError(_named(where), "DBUS_SESSION_BUS_ADDRESS is not set: which bus?")
+        return address
+    return where
+
+
 def _named(where: str) -> str:
     return f"{where} D-Bus" if where in ("system", "session") else f"D-Bus {where}"
 
@@ -98,13 +112,6 @@ def _describe(name: str) -> DBusLibrary:
     package = importlib.import_module(name)
     library_bus = importlib.import_module(f"{name}.aio").MessageBus
     bus_class: Any = type("Connection", (_Tidy, library_bus), {})
-
-    def open_bus(where: str) -> Bus:
-        if where in ("system", "session"):
-            bus: Bus = bus_class(bus_type=package.BusType[where.upper()])
-        else:
-            bus = bus_class(bus_address=where)
-        return bus
 
     return DBusLibrary(
         name=name,
@@ -120,7 +127,7 @@ def _describe(name: str) -> DBusLibrary:
             package.AuthError,
             package.InvalidAddressError,
         ),
-        open=open_bus,
+        open=lambda address: bus_class(bus_address=address),
     )
 
 

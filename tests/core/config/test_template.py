@@ -32,6 +32,12 @@ def choices() -> list[object]:
     ]
 
 
+def test_the_plugins_of_this_repository_are_among_those_tried() -> None:
+    host = Host()
+    assert "jk-rs485" in host.drivers()
+    assert {"can_inverter", "homeassistant", "victron"} <= host.outputs().keys()
+
+
 @pytest.mark.parametrize(("driver", "outputs"), choices())
 def test_what_is_installed_makes_a_good_file(driver: str, outputs: tuple[str, ...]) -> None:
     host = Host()

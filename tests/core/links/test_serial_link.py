@@ -95,6 +95,35 @@ def test_a_read_ends_when_the_line_falls_silent_before_there_is_enough(pty: Pty)
     run(test)
 
 
+def test_nobody_listens_while_the_rest_of_a_frame_is_on_the_wire(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    take = SerialLink._take
+
+    def counted(link: SerialLink, fd: int) -> bytes:
+        looks.append(fd)
+        return take(link, fd)
+
+    monkeypatch.setattr(SerialLink, "_take", counted)
+
+    async def test() -> None:
+        link = SerialLink(pty.path, baudrate=9600, name="left")
+        await link.open()
+        reading = asyncio.create_task(link.read(1.0, at_least=290, silence_s=1.0))
+        for size in (100, 50, 50):  # 190 bytes take 0.198 s at 9600 baud
+            await asyncio.sleep(0.005)
+            os.write(pty.ours, bytes(size))
+        await asyncio.sleep(0.005)
+        assert len(looks) == 1
+        os.write(pty.ours, bytes(90))
+        assert len(await reading) == 290
+        assert len(looks) == 2
+        await link.close()
+
+    run(test)
+
+
 def test_discarding_throws_away_what_has_come(pty: Pty) -> None:
     async def test() -> None:
         async with opened(pty.path) as link:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from typing import Any, cast
 
 import can
@@ -20,7 +21,7 @@ from support.can_far_end import FarEnd
 from support.flaky_can import Adapter
 from support.states import bank_state, limits
 
-GATE = cast(Gate, None)  # this output asks for nothing
+GATE = cast("Gate", None)  # this output asks for nothing
 SET = [0x351, 0x359, 0x35C, 0x355, 0x356, 0x35E]
 
 
@@ -83,13 +84,9 @@ def test_another_process_hears_six_frames_each_second_spaced_in_order_and_11_bit
     assert [h.can_id for h in heard] == SET * 4
     assert {h.extended for h in heard} == {False}
     starts = [h.at_s for h in inverter.of(0x351)]
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)][:3] == pytest.approx(
-        [1.0, 1.0, 1.0], abs=0.1
-    )
+    assert [b - a for a, b in pairwise(starts)][:3] == pytest.approx([1.0, 1.0, 1.0], abs=0.1)
     first = [h.at_s for h in heard[:6]]
-    assert [b - a for a, b in zip(first, first[1:], strict=False)] == pytest.approx(
-        [0.02] * 5, abs=0.015
-    )
+    assert [b - a for a, b in pairwise(first)] == pytest.approx([0.02] * 5, abs=0.015)
     assert [h.data.hex().upper() for h in heard[:6]] == [
         "2802E803D007E001",
         "0000000002504E",

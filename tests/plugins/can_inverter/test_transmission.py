@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -20,9 +21,7 @@ class Script:
     """Runs a transmission as the output does, on a clock that jumps from wish to wish."""
 
     def __init__(self, period_s: float = 1.0, spacing_s: float = 0.02) -> None:
-        self.sender = Transmission(
-            PYLONTECH_LV, Manners(), period_s=period_s, spacing_s=spacing_s
-        )
+        self.sender = Transmission(PYLONTECH_LV, Manners(), period_s=period_s, spacing_s=spacing_s)
         self.now_s = 100.0
         self.decided_s = 100.0
         self.state: BankState | None = None
@@ -127,7 +126,7 @@ def test_a_reduction_in_the_middle_of_a_set_comes_first_and_the_rest_follows() -
     sent = script.run(0.5)
     assert ids(sent) == [0x351, 0x359, 0x35C, 0x356, 0x35E]
     assert last(sent, 0x35C) == "4000"
-    assert all(b - a >= 0.0199 for (a, _), (b, _) in zip(sent, sent[1:], strict=False))
+    assert all(b - a >= 0.0199 for (a, _), (b, _) in pairwise(sent))
 
 
 def test_old_limits_are_not_sent_any_more_once_less_is_allowed() -> None:

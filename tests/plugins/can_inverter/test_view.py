@@ -75,9 +75,7 @@ def test_the_smallest_limit_keeps_the_enable(make_bank: MakeBank) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -5.0])
-def test_a_charge_limit_that_is_no_number_allows_nothing(
-    make_bank: MakeBank, value: float
-) -> None:
+def test_a_charge_limit_that_is_no_number_allows_nothing(make_bank: MakeBank, value: float) -> None:
     view = seen(make_bank(limits=limits(55.2, value, 200.0, 48.0)))
     assert (view.ccl_a, view.charge_enabled) == (0.0, False)
 
@@ -254,6 +252,7 @@ ALARMS = st.lists(st.builds(alarm, st.sampled_from(AlarmKind), st.sampled_from(S
     dialect=st.sampled_from(sorted(DIALECTS)),
 )
 def test_no_bank_makes_a_dangerous_frame(
+    *,
     four: tuple[float, float, float, float],
     charge: bool,
     discharge: bool,
@@ -313,6 +312,7 @@ def test_no_bank_makes_a_dangerous_frame(
     soh=st.floats(0, 100),
 )
 def test_a_sane_bank_decodes_back_within_half_a_bit(
+    *,
     cvl: float,
     ccl: float,
     dcl: float,

@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 
 from cellwarden.errors import ConfigError
+from cellwarden.hooks import OutputContext
+from cellwarden.host import build
 from cellwarden_homeassistant.config import HomeAssistantOptions, check_together, read_password
 from cellwarden_homeassistant.plugin import cellwarden_outputs
 
@@ -19,6 +21,15 @@ def test_the_output_is_telemetry_and_names_its_extra():
     assert kind.name == "homeassistant"
     assert kind.control is False
     assert kind.extra == "homeassistant"
+
+
+def test_the_host_builds_it_from_its_options():
+    (kind,) = cellwarden_outputs()
+    where = OutputContext(name="homeassistant", bank="Shed", state_dir="")
+    output = build(kind, HomeAssistantOptions(host="192.0.2.7"), where)
+    assert output.status()["broker"] == "192.0.2.7:1883"
+    with pytest.raises(ConfigError, match="add the username key"):
+        build(kind, HomeAssistantOptions(password_env="SECRET"), where)
 
 
 def test_every_contradiction_is_named_at_once():
@@ -41,6 +52,10 @@ def test_the_defaults_agree_with_each_other():
 def test_a_topic_that_cannot_be_published_to_is_refused(topic):
     for key in ("base_topic", "discovery_prefix", "birth_topic"):
         assert check_of(key)(topic) is not None
+
+
+def test_topics_of_any_depth_are_taken():
+    assert check_of("base_topic")("home/battery/shed") is None
 
 
 @pytest.mark.parametrize("host", ["", "a..b", ".a", "x" * 64, "a b", "bröker", "a\n"])

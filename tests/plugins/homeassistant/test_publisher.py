@@ -155,9 +155,14 @@ def test_a_pack_is_announced_when_it_first_tells_its_serial_number_and_cells():
     assert publisher.announced == ("left", "right")
 
 
-def test_a_bms_that_tells_no_serial_number_is_announced_by_name_after_a_while():
+def test_a_bms_that_has_no_serial_number_is_announced_by_name_at_once():
+    sent = turn(make(), bank_state(packs=(without_serial("left"),)), 0.0)
+    assert f"{DISCOVERY}pack_battery_left/config" in sent
+
+
+def test_a_bms_that_does_not_tell_who_it_is_is_announced_by_name_after_a_while():
     publisher = make()
-    bank = bank_state(packs=(without_serial("left"),))
+    bank = bank_state(packs=(pack_state("left", identity=None),))
     turn(publisher, bank, 100.0)
     turn(publisher, bank, 109.9)
     assert publisher.announced == ()

@@ -63,6 +63,12 @@ class Client:
     def set_value(self, path, value, kind):
         return self.call(path, "SetValue", [getattr(dbus, kind)(value, variant_level=1)], "v")
 
+    def call_without_waiting(self, path, member):
+        message = dbus.lowlevel.MethodCallMessage(self.name, path, BUS_ITEM, member)
+        message.set_no_reply(True)
+        self.bus.send_message(message)
+        self.bus.flush()
+
     def flood(self, count):
         """Ask for everything many times without taking an answer in between."""
         self.answered = 0

@@ -49,6 +49,24 @@ def test_an_address_that_makes_no_sense_is_a_link_error(library):
     fails("unix:nonsense", "cannot be reached")
 
 
+def test_system_and_session_are_where_the_environment_says(library, bus, monkeypatch):
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
+
+    async def scenario() -> None:
+        for where in ("system", "session"):
+            connected = await connect(load(), where, 2.0)
+            assert connected.connected
+            connected.close()
+
+    asyncio.run(scenario())
+
+
+def test_no_session_bus_is_said_clearly(library, monkeypatch):
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    fails("session", "session D-Bus: DBUS_SESSION_BUS_ADDRESS is not set")
+
+
 @pytest.mark.parametrize("greeting", [b"", b"OK 12"])
 def test_a_daemon_that_hangs_up_in_the_handshake_is_a_link_error_and_blocks_nothing(
     library, tmp_path, greeting

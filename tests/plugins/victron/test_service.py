@@ -241,16 +241,16 @@ def test_a_controller_that_stops_deciding_is_treated_like_a_silent_bms(play):
     async def scenario(w):
         w.put()
         await w.appears()
-        await w.hears("/Alarms/BmsCable", 2)  # 10 s of the controller's time: 0.2 s
+        await w.hears("/Alarms/BmsCable", 2)  # 10 s of the controller's time: 0.4 s
         assert w.client.changed()[-1]["/Info/MaxChargeCurrent"] == 0.0
         assert w.client.changed()[-1]["/Info/MaxDischargeCurrent"] == 0.0
         reason = "the controller does not decide"
         assert w.client.changed()[-1]["/Info/ChargeLimitation"] == reason
-        await w.vanishes()  # at 60 s: 1.2 s
+        await w.vanishes()  # at 60 s: 2.4 s
         w.put()
         await w.appears()
 
-    play(scenario, speed=50.0)
+    play(scenario, speed=25.0)
 
 
 def test_on_a_stop_the_limits_are_0_first_and_then_the_name_is_released(play):
@@ -387,5 +387,57 @@ def test_a_client_that_floods_the_service_harms_only_itself(play):
         w.put(soc_percent=65.0)
         await w.hears("/Soc", 65.0)
         assert w.client.owners == ["here"]
+
+    play(scenario)
+
+
+def test_a_caller_that_wants_no_reply_gets_none(play):
+    async def scenario(w):
+        w.put()
+        await w.appears()
+        await w.client.ask("call_without_waiting", path="/Soc", member="GetValue")
+        assert await w.client.get("/Soc") == ["d", 64.0]
+        assert w.output.status()["connected"] is True
+
+    play(scenario)
+
+
+def test_a_daemon_that_hangs_does_not_hold_up_the_stop(play, bus):
+    async def scenario(w):
+        w.put()
+        await w.appears()
+        bus.freeze()
+        w.put(phase=BankPhase.STOPPING)
+        async with asyncio.timeout(2):
+            await w.task
+        assert w.output.status()["connected"] is False
+
+    play(scenario)
+
+
+def test_a_daemon_that_hangs_at_the_start_is_tried_again(play, bus):
+    async def scenario(w):
+        bus.freeze()
+        w.put()
+
+        async def given_up() -> bool:
+            return "cannot be reached: TimeoutError" in w.output.status()["last_error"]
+
+        await w.until(given_up)
+        bus.thaw()
+        w.put()
+        await w.appears()
+
+    play(scenario)
+
+
+def test_cancelling_in_the_middle_of_connecting_leaves_nothing_open(play, bus):
+    async def scenario(w):
+        bus.freeze()
+        w.put()
+        await asyncio.sleep(0.1)
+        w.task.cancel()
+        async with asyncio.timeout(1):
+            await asyncio.gather(w.task, return_exceptions=True)
 
     play(scenario)

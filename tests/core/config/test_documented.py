@@ -1,0 +1,123 @@
+"""docs/configuration.md: its tables are made from the dataclasses that the file is read into.
+
+`UPDATE_DOCS=1 pytest tests/core/config/test_documented.py` writes them anew.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+
+from cellwarden.config.keys import (
+    CONTROLLER_KEYS,
+    OUTPUT_KEYS,
+    PACK_KEYS,
+    PARAMETER_KEYS,
+    Key,
+    keys_of,
+)
+from cellwarden.config.reader import check
+from cellwarden.config.values import TYPE_TEXTS, number_text, range_text, toml
+from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.host import Host
+from cellwarden.model import CHEMISTRIES, preset
+from support.tools import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "configuration.md"
+SECTION = re.compile(r"(<!-- (?!end)(.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def values_text(key: Key) -> str:
+    if key.choices:
+        return ", ".join(f"`{toml(choice)}`" for choice in key.choices)
+    text = range_text(key.option) or TYPE_TEXTS.get(key.type, "").removesuffix(" in quotes")
+    return f"list: {text}" if key.many else text
+
+
+def default_text(key: Key) -> str:
+    if key.required:
+        return "required"
+    return "" if key.default is None else f"`{toml(key.default)}`"
+
+
+def keys_table(keys: Sequence[Key]) -> str:
+    rows = [(f"`{k.name}`", values_text(k), default_text(k), k.option.help) for k in keys]
+    return table(("key", "values", "default", "meaning"), rows)
+
+
+def parameters_table() -> str:
+    presets = [preset(name, cell_count=16, design_capacity_ah=280) for name in CHEMISTRIES]
+    special = {
+        "charge_current_max_a": ["0.5 C, at most 200"] * 3,
+        "discharge_current_max_a": ["1 C, at most 200"] * 3,
+        "balance_trigger_v": ["0.005; 0.01 below 50 Ah"] * 3,
+    }
+    rows = []
+    for key in PARAMETER_KEYS:
+        values = [getattr(parameters, key.name) for parameters in presets]
+        defaults = ["off" if value is None else f"{value:g}" for value in values]
+        rows.append(
+            (
+                f"`{key.name}`",
+                range_text(key.option),
+                *special.get(key.name, defaults),
+                key.option.help,
+            )
+        )
+    return table(("key", "range", *CHEMISTRIES, "meaning"), rows)
+
+
+def chemistries_table() -> str:
+    return table(
+        ("chemistry", "lowest cell voltage", "highest cell voltage"),
+        [
+            (c.name, f"{number_text(c.absolute_min_v)} V", f"{number_text(c.absolute_max_v)} V")
+            for c in CHEMISTRIES.values()
+        ],
+    )
+
+
+def kinds_text(kinds: Sequence[DriverKind | OutputKind]) -> str:
+    return "\n".join(
+        f"### `{kind.name}`\n\n{kind.summary[0].upper()}{kind.summary[1:]}.\n\n"
+        f"{keys_table(keys_of(kind.options))}"
+        for kind in kinds
+    )
+
+
+def updated(page: str) -> str:
+    """Return the page with every table made anew."""
+    host = Host()
+    content = {
+        "keys: controller": lambda: keys_table(CONTROLLER_KEYS),
+        "keys: pack": lambda: keys_table(PACK_KEYS),
+        "keys: parameters": parameters_table,
+        "chemistries": chemistries_table,
+        "keys: output": lambda: keys_table(OUTPUT_KEYS),
+        "kinds: drivers": lambda: kinds_text(list(host.drivers().values())),
+        "kinds: outputs": lambda: kinds_text(list(host.outputs().values())),
+    }
+    sections = [found[2] for found in SECTION.finditer(page)]
+    assert sections == list(content)
+    return SECTION.sub(lambda found: f"{found[1]}{content[found[2]]()}{found[3]}", page)
+
+
+def test_the_page_has_every_key_as_the_program_knows_it() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    expected = updated(page)
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(expected, encoding="utf-8")
+        page = expected
+    assert page == expected, "run it again with UPDATE_DOCS=1"
+
+
+def test_the_example_is_a_good_file() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    settings = check(tomllib.loads(example), Host())
+    assert [pack.name for pack in settings.packs] == ["left", "right"]
+    assert [output.name for output in settings.outputs] == ["can_inverter"]

@@ -1,0 +1,234 @@
+"""What must hold whatever a BMS says: properties over random histories."""
+
+import json
+import math
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwarden.engine import Bank, BankMember, BankSettings
+from cellwarden.model import (
+    AlarmKind,
+    BankPhase,
+    DeviceAlarm,
+    Limits,
+    PackPhase,
+    PackState,
+    Reading,
+    Severity,
+)
+from support.packs import Bench, reading
+
+CELL_COUNT = 16
+OVP_V, CVL_MAX_V = 3.6, 3.65 * CELL_COUNT
+
+anything = st.one_of(st.none(), st.floats(), st.sampled_from([0.0, 1e300, -1e300, math.nan]))
+cell = st.one_of(st.floats(2.3, 3.8), st.floats(3.2, 3.5), anything)
+good_cells = st.floats(2.4, 3.75).map(lambda v: (v,) * CELL_COUNT)
+cells = st.one_of(
+    good_cells,
+    good_cells,
+    st.tuples(good_cells, st.integers(0, 15), cell).map(
+        lambda t: t[0][: t[1]] + (t[2],) + t[0][t[1] + 1 :]
+    ),
+    st.lists(cell, max_size=18).map(tuple),
+)
+flag = st.sampled_from([None, True, True, True, False])
+device_alarm = st.builds(
+    DeviceAlarm,
+    kind=st.sampled_from(AlarmKind),
+    severity=st.sampled_from(Severity),
+    blocks_charge=st.booleans(),
+    blocks_discharge=st.booleans(),
+    text=st.sampled_from(["", "bit 3"]),
+)
+
+
+def near(low: float, high: float) -> st.SearchStrategy[float | None]:
+    return st.one_of(st.floats(low, high), st.floats(low, high), anything)
+
+
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "cell_voltages_v": cells,
+        "voltage_v": near(40, 60),
+        "current_a": near(-150, 80),
+        "temperatures_c": st.lists(near(-25, 70), max_size=3).map(tuple),
+        "mos_temperature_c": near(10, 90),
+        "soc_percent": near(0, 100),
+        "soh_percent": near(0, 100),
+        "capacity_ah": near(30, 120),
+        "remaining_ah": anything,
+        "cycles": st.one_of(st.none(), st.integers()),
+        "runtime_s": anything,
+        "charge_fet_on": flag,
+        "discharge_fet_on": flag,
+        "charge_switch_on": flag,
+        "discharge_switch_on": flag,
+        "wire_resistances_ohm": st.lists(anything, max_size=3).map(tuple),
+        "alarms": st.lists(device_alarm, max_size=2).map(tuple),
+    },
+)
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Reading:
+    """A healthy pack with any part of what it tells changed; the sum of the cells often agrees."""
+    changes = draw(st.one_of(fields, st.sampled_from([{}, {"current_a": 20.0}])))
+    names = draw(st.lists(st.sampled_from(sorted(changes)), max_size=2)) if changes else []
+    if draw(st.booleans()):
+        changes = {name: changes[name] for name in names}
+    told = changes.get("cell_voltages_v", ())
+    if all(isinstance(v, float) for v in told) and told and draw(st.booleans()):
+        changes = {**changes, "voltage_v": sum(told)}
+    return reading(0.0, **changes)
+
+
+moment = st.tuples(
+    st.sampled_from([1.0, 1.0, 1.0, 1.0, 0.1, 2.5, 4.0, 61.0, -5.0, 0.0]),
+    st.one_of(st.none(), readings(), readings()),
+    st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.0, 0.5, -1.0, 5.0, math.nan]),  # age of the reading, s
+    st.integers(1, 4),  # how often it comes again
+)
+histories = st.lists(moment, min_size=1, max_size=25)
+
+
+def play(bench: Bench, history) -> list[tuple[float, PackState]]:
+    """Return every state with the time that passed before it."""
+    bench.settle(12)
+    states = []
+    for wait_s, heard, age_s, times in history:
+        for _ in range(times):
+            bench.now_s += wait_s
+            if heard is not None:
+                heard = replace(heard, heard_s=bench.now_s - age_s)
+            states.append((wait_s, bench.step(heard)))
+    return states
+
+
+def all_limits(limits: Limits) -> tuple:
+    return (
+        limits.charge_voltage,
+        limits.charge_current,
+        limits.discharge_current,
+        limits.discharge_voltage,
+    )
+
+
+def finite(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories)
+def test_whatever_a_bms_says_the_answer_is_safe(history) -> None:
+    states = play(Bench(), history)
+    before = None
+    for passed_s, state in states:
+        limits = state.limits
+        assert 0 < limits.cvl_v <= CVL_MAX_V
+        assert limits.cvl_v >= 0.9 * 55.2
+        assert 0 <= limits.ccl_a <= 50
+        assert 0 <= limits.dcl_a <= 100
+        assert state.charge_allowed is (limits.ccl_a > 0)
+        assert state.discharge_allowed is (limits.dcl_a > 0)
+        for limit in all_limits(limits):
+            assert limit.binding.value == limit.value
+            assert all(limit.value <= r.value for r in limit.reasons)
+            assert all(r.text for r in limit.reasons)
+        for alarm in state.alarms:
+            assert alarm.text
+            assert alarm.releases
+            assert not (alarm.blocks_charge and state.charge_allowed)
+            assert not (alarm.blocks_discharge and state.discharge_allowed)
+        if state.phase is not PackPhase.ONLINE:
+            assert (limits.ccl_a, limits.dcl_a, state.reading) == (0, 0, None)
+        else:
+            believed = [v for v in state.reading.cell_voltages_v if v is not None]
+            if any(v >= OVP_V for v in believed):
+                assert not state.charge_allowed
+            if any(v <= 2.7 for v in believed):
+                assert not state.discharge_allowed
+            numbers = (
+                *believed, *state.reading.temperatures_c, state.reading.voltage_v,
+                state.reading.current_a, state.reading.mos_temperature_c, state.power_w,
+                state.soc_percent, state.soc_sigma_percent, state.remaining_ah, state.soh_percent,
+                state.reading.runtime_s, state.reading.remaining_ah,
+            )  # fmt: skip
+            assert all(finite(v) for v in numbers)
+            assert state.soc_percent is None or 0 <= state.soc_percent <= 100
+        if before is not None and passed_s >= 0:
+            step = max(5 * min(passed_s, 3.0), 1.0) + 1e-9
+            assert limits.ccl_a <= before.limits.ccl_a + step
+            assert limits.dcl_a <= before.limits.dcl_a + step
+            assert limits.cvl_v <= before.limits.cvl_v + 0.0002 * 55.2 * passed_s + 1e-9
+        before = state
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories)
+def test_the_same_history_gives_the_same_states(history) -> None:
+    assert repr(play(Bench(), history)) == repr(play(Bench(), history))
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories)
+def test_a_restart_at_any_moment_keeps_every_trip(history) -> None:
+    bench = Bench()
+    play(bench, history)
+    record = json.loads(json.dumps(bench.engine.record(bench.memory, bench.now_s), allow_nan=False))
+    restored = bench.engine.restore(record, 7.0, 0.0)
+    again = bench.engine.record(restored, 7.0)
+    assert [t["rule"] for t in again["trips"]] == [t["rule"] for t in record["trips"]]
+    assert again["soc_percent"] == record["soc_percent"]
+    stops = restored.alarms.stops
+    tripped = [w.alarm for w in bench.memory.alarms.watches if w.alarm is not None]
+    assert len(stops.charge) == sum(a.blocks_charge for a in tripped)
+    assert len(stops.discharge) == sum(a.blocks_discharge for a in tripped)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(histories, min_size=2, max_size=3),
+    st.sampled_from(["exclude", "hold", "trip"]),
+)
+def test_whatever_the_packs_say_the_bank_is_safe(histories_of, policy: str) -> None:
+    names = [f"p{n}" for n in range(len(histories_of))]
+    played = [[s for _, s in play(Bench(), history)] for history in histories_of]
+    bank = Bank(
+        BankSettings("Battery", tuple(BankMember(name, 100.0) for name in names), policy, 5.0, 20.0)
+    )
+    memory = bank.start(1000.0)
+    now_s = 1000.0
+    before = None
+    for states in zip(*played, strict=False):
+        now_s += 1.0
+        packs = [replace(state, pack=name) for state, name in zip(states, names, strict=True)]
+        memory, state = bank.step(memory, packs, now_s)
+        online = [p for p in packs if p.phase is PackPhase.ONLINE]
+        if state.limits is None:
+            assert state.phase is BankPhase.STARTING
+            assert not state.charge_allowed
+            continue
+        limits = state.limits
+        assert 0 < limits.cvl_v <= CVL_MAX_V
+        assert state.charge_allowed is (limits.ccl_a > 0)
+        assert state.discharge_allowed is (limits.dcl_a > 0)
+        assert 0 <= limits.ccl_a <= 50 * len(packs)
+        for limit in all_limits(limits):
+            assert limit.reasons[0].text
+        if not online:
+            assert (limits.ccl_a, limits.dcl_a) == (0, 0)
+            assert state.soc_percent is None
+        for pack in online:
+            assert limits.cvl_v <= pack.limits.cvl_v or policy == "hold"
+            conducts = pack.reading.charge_fet_on is not False
+            if conducts and any(a.blocks_charge for a in pack.alarms):
+                assert limits.ccl_a == 0
+        severities = [a.severity for a in state.alarms]
+        assert severities == sorted(severities, reverse=True)
+        if before is not None:
+            assert limits.ccl_a <= before.ccl_a + 5 * len(packs) + 1e-9
+        before = limits

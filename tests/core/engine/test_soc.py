@@ -1,0 +1,237 @@
+"""State of charge: where it starts, how it is counted, when it is known."""
+
+import pytest
+
+from cellwarden.model import preset
+from support.packs import Bench, all_cells, parameters, with_cell
+
+
+def test_it_starts_from_the_bms_with_a_wide_band() -> None:
+    state = Bench().hear(soc_percent=42.0)
+    assert (state.soc_percent, state.soc_sigma_percent) == (42.0, 10.0)
+    assert state.soc_basis == "counting since the BMS's own SoC"
+    assert state.remaining_ah == pytest.approx(42.0)
+
+
+@pytest.mark.parametrize(
+    ("chemistry", "cell_v", "soc"), [("LiFePO4", 3.298, 50), ("LiFePO4", 2.55, 0), ("Li-ion", 3.97, 80)]
+)
+def test_without_one_the_voltage_gives_a_guess(chemistry: str, cell_v: float, soc: float) -> None:
+    bench = Bench(chemistry, preset(chemistry, cell_count=16, design_capacity_ah=100))
+    state = bench.hear(soc_percent=None, **all_cells(cell_v))
+    assert state.soc_percent == pytest.approx(soc)
+    assert state.soc_sigma_percent == 30.0
+    assert state.soc_basis == "counting since a guess from the voltage"
+
+
+def test_with_nothing_to_go_by_it_is_unknown() -> None:
+    state = Bench().hear(soc_percent=None, cell_voltages_v=())
+    assert (state.soc_percent, state.soc_sigma_percent, state.remaining_ah) == (None, None, None)
+    assert state.soc_basis == ""
+
+
+def test_a_guess_gives_way_to_the_bms() -> None:
+    bench = Bench()
+    bench.hear(soc_percent=None)
+    assert bench.hear(soc_percent=42.0).soc_percent == 42.0
+
+
+def test_an_hour_at_20_a_into_100_ah_is_20_percent() -> None:
+    bench = Bench()
+    bench.hear(current_a=20.0)
+    bench.settle(3600, current_a=20.0)
+    assert bench.state.soc_percent == pytest.approx(80.0)
+    assert bench.memory.gauge.charged_ah == pytest.approx(20.0)
+    assert bench.memory.gauge.discharged_ah == 0.0
+
+
+@pytest.mark.parametrize("poll_s", [0.1, 1.0, 10.0, 30.0])
+def test_the_poll_rate_does_not_change_the_count(poll_s: float) -> None:
+    bench = Bench(max_age_s=60.0)
+    bench.hear(current_a=-36.0)
+    for _ in range(round(600 / poll_s)):
+        state = bench.hear(poll_s, current_a=-36.0)
+    assert state.soc_percent == pytest.approx(54.0)
+    assert bench.memory.gauge.discharged_ah == pytest.approx(6.0)
+
+
+def test_a_demonstration_that_polls_once_a_minute_counts_over_every_gap() -> None:
+    bench = Bench(max_age_s=300.0)
+    bench.hear(current_a=-30.0)
+    for _ in range(60):
+        bench.hear(60.0, current_a=-30.0)
+    assert bench.state.soc_percent == pytest.approx(30.0)
+
+
+def test_between_two_readings_the_current_is_taken_as_a_straight_line() -> None:
+    bench = Bench(max_age_s=60.0)
+    bench.hear(current_a=0.0)
+    bench.hear(36.0, current_a=20.0)
+    assert bench.state.soc_percent == pytest.approx(60.1)
+
+
+def test_a_silence_is_not_counted_but_widens_the_band() -> None:
+    bench = Bench()
+    bench.hear(current_a=20.0)
+    bench.wait(3599.0)
+    bench.hear(1.0, current_a=20.0)
+    assert bench.state.soc_percent == 60.0
+    assert bench.state.soc_sigma_percent == pytest.approx(20.0)
+
+
+def test_a_duplicate_is_not_counted_twice() -> None:
+    bench = Bench()
+    bench.hear(current_a=36.0)
+    bench.hear(1.0, current_a=36.0)
+    before = bench.state.soc_percent
+    for _ in range(100):
+        bench.hear(0.01, heard_s=1002.0, current_a=36.0)
+    assert bench.state.soc_percent == before
+
+
+def test_the_band_grows_with_time_and_with_charge() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.settle(3600)
+    assert bench.state.soc_sigma_percent == pytest.approx(10.2)  # 0.2 A for an hour
+    bench.settle(3600, current_a=10.0)
+    assert bench.state.soc_sigma_percent == pytest.approx(10.5, abs=0.01)  # 1 % of 10 Ah more
+
+
+def test_a_current_unknown_at_one_end_takes_that_of_the_other() -> None:
+    bench = Bench(max_age_s=60.0)
+    bench.hear(current_a=36.0)
+    bench.hear(10.0, current_a=None)
+    assert bench.state.soc_percent == pytest.approx(60.1)
+    bench.hear(10.0, current_a=36.0)
+    assert bench.state.soc_percent == pytest.approx(60.2)
+
+
+def test_an_unknown_current_widens_the_band_quickly() -> None:
+    bench = Bench(max_age_s=600.0)
+    bench.hear(current_a=None)
+    bench.hear(360.0, current_a=None)
+    assert bench.state.soc_percent == 60.0
+    assert bench.state.soc_sigma_percent == pytest.approx(15.0)
+
+
+def test_once_the_band_is_wider_than_20_the_bms_is_asked_again() -> None:
+    bench = Bench(max_age_s=600.0)
+    bench.hear(current_a=None)
+    for _ in range(2):
+        bench.hear(360.0, current_a=None, soc_percent=33.0)
+    assert bench.state.soc_percent == 60.0
+    bench.hear(60.0, current_a=None, soc_percent=33.0)
+    assert (bench.state.soc_percent, bench.state.soc_sigma_percent) == (33.0, 10.0)
+
+
+def test_with_nobody_to_ask_the_band_ends_at_30() -> None:
+    bench = Bench(max_age_s=600.0)
+    bench.hear(current_a=None)
+    for _ in range(10):
+        bench.hear(360.0, current_a=None, soc_percent=None)
+    assert (bench.state.soc_percent, bench.state.soc_sigma_percent) == (60.0, 30.0)
+
+
+def test_a_minute_at_charge_voltage_with_a_small_current_is_full() -> None:
+    bench = Bench()
+    bench.hear(current_a=4.9, **all_cells(3.44))
+    for _ in range(59):
+        assert bench.hear(current_a=4.9, **all_cells(3.44)).soc_percent < 61
+    state = bench.hear(current_a=4.9, **all_cells(3.44))
+    assert (state.soc_percent, state.soc_sigma_percent) == (100.0, 1.0)
+    assert state.soc_basis == "counting since a full charge"
+    assert [e.text for e in state.events] == ["SoC 100 %, counting since a full charge"]
+
+
+@pytest.mark.parametrize(
+    ("cell_v", "current_a"), [(3.43, 0.0), (3.45, 5.0), (3.45, None)], ids=["low", "tail", "blind"]
+)
+def test_without_voltage_or_tail_current_it_is_not_full(cell_v, current_a) -> None:
+    bench = Bench()
+    bench.settle(200, current_a=current_a, **all_cells(cell_v))
+    assert bench.state.soc_percent < 62
+
+
+def test_an_interrupted_minute_starts_anew() -> None:
+    bench = Bench()
+    for _ in range(4):
+        bench.settle(50, current_a=1.0, **all_cells(3.45))
+        bench.settle(1, current_a=1.0, **all_cells(3.40))
+    assert bench.state.soc_percent < 62
+
+
+@pytest.mark.parametrize("poll_s", [0.5, 5.0, 30.0])
+def test_full_takes_a_minute_at_any_poll_rate(poll_s: float) -> None:
+    bench = Bench(max_age_s=60.0)
+    bench.hear(poll_s, current_a=1.0, **all_cells(3.45))
+    start_s = bench.now_s
+    while bench.hear(poll_s, current_a=1.0, **all_cells(3.45)).soc_percent < 100:
+        assert bench.now_s < start_s + 100
+    assert bench.now_s - start_s == pytest.approx(60.0)
+
+
+def test_an_over_voltage_trip_is_full() -> None:
+    bench = Bench()
+    bench.settle(2, **all_cells(3.55))
+    bench.settle(2, current_a=20.0, **with_cell(7, 3.61, 3.55))
+    assert bench.state.soc_percent == 100.0
+    assert bench.state.soc_basis == "counting since over-voltage"
+
+
+def test_an_under_voltage_trip_is_empty() -> None:
+    bench = Bench()
+    bench.settle(2, **all_cells(2.75))
+    bench.settle(2, current_a=-20.0, **with_cell(7, 2.69, 2.75))
+    assert (bench.state.soc_percent, bench.state.soc_sigma_percent) == (0.0, 2.0)
+    assert bench.state.soc_basis == "counting since empty (under-voltage)"
+
+
+def test_counting_alone_shows_neither_100_nor_0() -> None:
+    bench = Bench(max_age_s=600.0)
+    bench.hear(current_a=50.0, soc_percent=95.0)
+    for _ in range(10):
+        bench.hear(360.0, current_a=50.0, soc_percent=95.0)
+    assert bench.state.soc_percent == 99.0
+    bench = Bench(max_age_s=600.0)
+    bench.hear(current_a=-50.0, soc_percent=5.0)
+    for _ in range(10):
+        bench.hear(360.0, current_a=-50.0, soc_percent=5.0)
+    assert bench.state.soc_percent == 1.0
+
+
+def test_a_start_at_100_may_stay_there() -> None:
+    bench = Bench()
+    bench.settle(10, current_a=1.0, soc_percent=100.0)
+    assert bench.state.soc_percent == 100.0
+
+
+def test_the_learned_capacity_counts_and_gives_the_health() -> None:
+    bench = Bench()
+    bench.hear(capacity_ah=80.0, current_a=36.0)
+    bench.hear(1.0, capacity_ah=80.0, current_a=36.0)
+    assert bench.state.capacity_ah == 80.0
+    assert bench.state.soh_percent == pytest.approx(80.0)
+    assert bench.state.soc_percent == pytest.approx(60.0125)
+
+
+def test_health_is_at_most_100_and_else_what_the_bms_says() -> None:
+    assert Bench().hear(capacity_ah=104.0).soh_percent == 100.0
+    assert Bench().hear(capacity_ah=None, soh_percent=93.0).soh_percent == 93.0
+    assert Bench().hear(capacity_ah=None).soh_percent is None
+    assert Bench().hear(capacity_ah=None).capacity_ah == 100.0
+
+
+def test_a_capacity_ten_times_too_large_changes_nothing() -> None:
+    bench = Bench()
+    bench.hear()
+    state = bench.hear(capacity_ah=1000.0)
+    assert (state.soc_percent, state.capacity_ah) == (60.0, 100.0)
+
+
+def test_while_the_cells_are_unknown_full_is_not_judged() -> None:
+    bench = Bench(params=parameters())
+    bench.settle(70, current_a=1.0, **all_cells(3.45))
+    assert bench.memory.gauge.full
+    bench.hear(cell_voltages_v=())
+    assert bench.memory.gauge.full
