@@ -7,6 +7,7 @@ Exit status: 0 good, 1 the thing failed, 2 the call was wrong, 130 Ctrl-C, 141 n
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,10 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = _guarded(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_PIPE
+        return CLOSED_PIPE if error.errno == errno.EPIPE else complain(str(error.strerror))
     return status
 
 

@@ -49,38 +49,43 @@ _HINTS = (
 _OTHER_KEYS = tuple(key for key in PACK_KEYS if key.name != "driver")
 
 
+Values = Mapping[str, Any]
+"""The good values of one `[[pack]]`, by key."""
+
+
 def read_packs(
     data: Mapping[str, Any], kinds: Kinds[DriverKind], problems: Problems
 ) -> tuple[PackSettings, ...]:
     """Return the packs that are good; every mistake is noted."""
     packs: list[PackSettings] = []
-    names: dict[str, int] = {}
-    ports: dict[tuple[object, ...], int] = {}
-    number = 0
+    everything: list[Values] = []
+    seen: dict[object, int] = {}
     for number, table in tables_at(data, "pack", problems):
         name = table.get("name")
         named = isinstance(name, str) and 0 < len(name) <= 32 and name.isprintable()
         place = Place(problems, f"pack[{number}]", str(name) if named else "")
-        pack = _read_pack(table, kinds, place)
-        if named and names.setdefault(str(name), number) != number:
-            place.wrong(f"pack[{names[str(name)]}] has the same name", "name")
+        values, pack = _read_pack(table, kinds, place)
+        everything.append(values)
         if pack is not None:
             packs.append(pack)
-            port = _port(pack)
-            if port is not None and ports.setdefault(port, number) != number:
-                place.wrong(f"{show(port[1])} is already read by pack[{ports[port]}]", "port")
-    if number == 0 and not data.get("pack"):
+        if "name" in values and (first := seen.setdefault(name, number)) != number:
+            place.wrong(f"pack[{first}] has the same name", "name")
+        port = _port(values, kinds)
+        if port is not None and (first := seen.setdefault(port, number)) != number:
+            place.wrong(f"{show(port[1])} is already read by pack[{first}]", "port")
+    if not data.get("pack"):
         Place(problems, "pack").wrong(
             "there is none: add a [[pack]] table with name, driver, chemistry, cells and"
             " capacity_ah (`cellwarden config init` shows one)"
         )
-    _refuse_unequal(packs, problems)
+    _refuse_unequal(everything, problems)
     return tuple(packs)
 
 
 def _read_pack(
     table: Mapping[str, Any], kinds: Kinds[DriverKind], place: Place
-) -> PackSettings | None:
+) -> tuple[Values, PackSettings | None]:
+    """Return the good values, and the pack if all of it is good."""
     kind = kinds.find(table, "driver", place)
     own_keys = keys_of(kind.options) if kind else ()
     keys = (*_OTHER_KEYS, *own_keys)
@@ -92,11 +97,11 @@ def _read_pack(
     parameters = _read_parameters(table, values, place.below("parameters"))
     options = build(PackOptions, PACK_KEYS, values, table, place)
     if kind is None:
-        return None
+        return values, None
     driver_options: Any = build(kind.options, own_keys, values, table, place)
     if options is None or driver_options is None or parameters is None:
-        return None
-    return PackSettings(
+        return values, None
+    return values, PackSettings(
         name=options.name,
         chemistry=options.chemistry,
         parameters=parameters,
@@ -127,9 +132,8 @@ def _read_parameters(
         place.wrong(line)
     if not pack.get("allow_outside_chemistry", False):
         for name, line in _outside(parameters, CHEMISTRIES[pack["chemistry"]]):
-            if name not in bad:
-                problems.append(line)
-                place.wrong(line, name)
+            problems.append(line)
+            place.wrong(line, name)
     return None if problems or bad else parameters
 
 
@@ -157,18 +161,23 @@ def _outside(parameters: Parameters, chemistry: Chemistry) -> Iterator[tuple[str
             yield name, f"{value:g} is below the {low_v:g} V that {chemistry.name} stands; {UNLESS}"
 
 
-def _port(pack: PackSettings) -> tuple[object, ...] | None:
+def _port(values: Values, kinds: Kinds[DriverKind]) -> tuple[object, ...] | None:
     """Return what tells one BMS from another: driver, port, and address if it has one."""
-    port = getattr(pack.driver_options, "port", None)
-    if port is None:
+    kind = kinds.by_name.get(values.get("driver", ""))
+    if kind is None:
         return None
-    return pack.driver.name, port, getattr(pack.driver_options, "address", None)
+    own = {key.name: values.get(key.name, key.default) for key in keys_of(kind.options)}
+    # A port that is a number is one of a host, and says nothing alone.
+    port = own.get("port")
+    return (kind.name, port, own.get("address")) if isinstance(port, str) else None
 
 
-def _refuse_unequal(packs: Sequence[PackSettings], problems: Problems) -> None:
+def _refuse_unequal(packs: Sequence[Values], problems: Problems) -> None:
     """Note packs whose voltages are so far apart that they cannot be in parallel."""
     nominal = sorted(
-        (CHEMISTRIES[p.chemistry].nominal_v * p.parameters.cell_count, p.name) for p in packs
+        (CHEMISTRIES[pack["chemistry"]].nominal_v * pack["cells"], pack["name"])
+        for pack in packs
+        if {"name", "chemistry", "cells"} <= pack.keys()
     )
     if nominal and nominal[-1][0] > PARALLEL_RATIO * nominal[0][0]:
         (low_v, low), (high_v, high) = nominal[0], nominal[-1]

@@ -89,8 +89,7 @@ def _value(key: Key) -> Schema:
     if option.maximum is not None:
         one["maximum"] = option.maximum
     value = {"type": "array", "items": one} if key.many else one
-    if option.help:
-        value["description"] = f"{option.help} [{option.unit}]" if option.unit else option.help
+    value["description"] = f"{option.help} [{option.unit}]" if option.unit else option.help
     if key.default is not None:
         value["default"] = _plain(key.default)
     if option.example is not None:

@@ -141,6 +141,15 @@ def test_a_reader_that_leaves_ends_it_quietly() -> None:
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize("words", [("config", "schema"), ("plugins",)])
+def test_a_full_disk_is_told_in_one_line(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CELLWARDEN, *words], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"cellwarden: No space left on device\n")
+
+
 def test_ctrl_c_ends_it_quietly() -> None:
     process = subprocess.Popen(
         [*CELLWARDEN, "decode", "any", "-"],

@@ -63,6 +63,11 @@ def test_a_whole_number_serves_where_a_number_is_wanted() -> None:
     assert isinstance(settings.packs[0].driver_options.timeout_s, float)
 
 
+def test_the_folders_of_the_controller_are_taken_as_written() -> None:
+    controller = read(PACK + '[controller]\nstate_dir = "/var/lib/cellwarden"').controller
+    assert (controller.state_dir, controller.runtime_dir) == ("/var/lib/cellwarden", None)
+
+
 def test_outputs_are_read_with_their_own_keys() -> None:
     settings = read(
         PACK
@@ -393,6 +398,7 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
         chemistry = "LFP"
         cells = 40
         capacity_ah = 100
+        address = 2.5
         [pack.parameters]
         cell_overvoltage_v = "high"
         [[pack]]
@@ -401,6 +407,21 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
         chemistry = "LTO"
         cells = 20
         capacity_ah = -1
+        [[pack]]
+        name = "right"
+        driver = "fake-bms"
+        port = "/dev/ttyUSB1"
+        chemistry = "LTO"
+        cells = 4
+        capacity_ah = 100
+        x = 1
+        [[pack]]
+        name = "third"
+        driver = "fake-bms"
+        port = "/dev/ttyUSB1"
+        address = 1
+        chemistry = "LTO"
+        cells = 4
         [[output]]
         plugin = "fake_mqtt"
         retain = "yes"
@@ -417,12 +438,24 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
         ),
         'pack[1].cells ("a b"): 40 is outside 2..32',
         'pack[1].port ("a b"): missing: where it is (a text in quotes)',
+        'pack[1].address ("a b"): 2.5 is no whole number; a whole number, 1..15 is wanted',
         (
             'pack[1].parameters.cell_overvoltage_v ("a b"): "high" is a text; a number, 1.2..4.35 V'
             " is wanted (without quotes)"
         ),
         "pack[2].driver (\"right\"): there is no driver 'unknown'; available: bare, fake-bms",
         'pack[2].capacity_ah ("right"): -1 is outside 5..2000 Ah',
+        (
+            'pack[3].x ("right"): unknown key; known here: address, allow_outside_chemistry,'
+            " capacity_ah, cells, chemistry, driver, name, parameters, parity, port, timeout_s"
+        ),
+        'pack[3].name ("right"): pack[2] has the same name',
+        'pack[4].capacity_ah ("third"): missing: design capacity (a number, 5..2000 Ah)',
+        'pack[4].port ("third"): "/dev/ttyUSB1" is already read by pack[3]',
+        (
+            "pack: the packs of a bank are in parallel, but right has 9.2 V and right 46 V: check"
+            " chemistry and cells"
+        ),
         'output[1].retain ("fake_mqtt"): "yes" is a text; true or false is wanted (without quotes)',
         'output[2].plugin: missing; the outputs there are: "fake_can", "fake_mqtt"',
     )

@@ -56,6 +56,13 @@ def test_it_knows_the_keys_of_every_driver_and_output() -> None:
         assert [case["then"]["properties"][chooser]["const"] for case in items["allOf"]] == names
 
 
+def test_without_plugins_no_driver_is_right() -> None:
+    written = Draft202012Validator(schema(Host([])))
+    error = best_match(written.iter_errors({"pack": [PACK]}))
+    assert error is not None
+    assert error.message == "'fake-bms' is not one of []"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -1,5 +1,6 @@
 """The bank: sums, limits by share, who counts, loss of packs, phases."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -143,7 +144,7 @@ def test_the_bank_falls_at_once_and_rises_slowly() -> None:
     rack.cycle()
     given = [currents(rack.cycle())[0] for _ in range(10)]
     assert given[0] == pytest.approx(30.0)
-    assert all(b - a <= 10.0 + 1e-9 for a, b in zip(given, given[1:], strict=False))
+    assert all(b - a <= 10.0 + 1e-9 for a, b in itertools.pairwise(given))
     assert rack.state.limits.charge_current.value == 100.0
 
 

@@ -70,7 +70,9 @@ def test_loss_and_return_are_one_event_each() -> None:
     bench.settle(60)
     assert [e.text for e in bench.wait(10.0).events] == ["no data from the BMS"]
     assert bench.wait(1.0).events == ()
-    assert [e.text for e in bench.hear().events] == ["no data from the BMS is over: the BMS answers"]
+    assert [e.text for e in bench.hear().events] == [
+        "no data from the BMS is over: the BMS answers"
+    ]
     assert bench.hear().events == ()
 
 
@@ -188,7 +190,9 @@ def test_the_soc_survives_a_restart() -> None:
     assert again.memory.gauge.charged_ah == pytest.approx(10.0)
 
 
-@pytest.mark.parametrize(("off_for_s", "sigma"), [(0.0, 10.0), (1800.0, 15.0), (3600.0, 20.0), (-5.0, 10.0)])
+@pytest.mark.parametrize(
+    ("off_for_s", "sigma"), [(0.0, 10.0), (1800.0, 15.0), (3600.0, 20.0), (-5.0, 10.0)]
+)
 def test_the_band_is_wider_the_longer_it_was_off(off_for_s: float, sigma: float) -> None:
     bench = Bench()
     bench.hear()
@@ -226,7 +230,13 @@ def test_a_trip_survives_a_restart_with_its_remaining_time() -> None:
     assert alarm.severity is Severity.PROTECTION
     assert alarm.value == 60.0
     assert again.engine.record(again.memory, 5.0)["trips"] == [
-        {"rule": "charge over-current", "held_s": 20.0, "remaining_s": 40.0, "value": 60.0, "where": ""}
+        {
+            "rule": "charge over-current",
+            "held_s": 20.0,
+            "remaining_s": 40.0,
+            "value": 60.0,
+            "where": "",
+        }
     ]
     again.settle(39)
     assert again.state.limits.ccl_a == 0
@@ -257,6 +267,13 @@ def test_a_trip_of_a_protection_that_is_off_now_is_left_out() -> None:
     assert AlarmKind.DISCHARGE_UNDERTEMPERATURE not in kinds
 
 
+TRIP = {
+    "rule": "charge over-current",
+    "held_s": 1.0,
+    "remaining_s": 59.0,
+    "value": 60.0,
+    "where": "",
+}
 GOOD = {
     "version": 1,
     "pack": "left",
@@ -268,11 +285,8 @@ GOOD = {
     "full": False,
     "charged_ah": 1.0,
     "discharged_ah": 2.0,
-    "trips": [
-        {"rule": "charge over-current", "held_s": 1.0, "remaining_s": 59.0, "value": 60.0, "where": ""}
-    ],
-}  # fmt: skip
-TRIP = GOOD["trips"][0]
+    "trips": [TRIP],
+}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ cells = st.one_of(
     good_cells,
     good_cells,
     st.tuples(good_cells, st.integers(0, 15), cell).map(
-        lambda t: t[0][: t[1]] + (t[2],) + t[0][t[1] + 1 :]
+        lambda t: (*t[0][: t[1]], t[2], *t[0][t[1] + 1 :])
     ),
     st.lists(cell, max_size=18).map(tuple),
 )
@@ -102,9 +102,8 @@ def play(bench: Bench, history) -> list[tuple[float, PackState]]:
     for wait_s, heard, age_s, times in history:
         for _ in range(times):
             bench.now_s += wait_s
-            if heard is not None:
-                heard = replace(heard, heard_s=bench.now_s - age_s)
-            states.append((wait_s, bench.step(heard)))
+            now = None if heard is None else replace(heard, heard_s=bench.now_s - age_s)
+            states.append((wait_s, bench.step(now)))
     return states
 
 

@@ -40,7 +40,11 @@ def test_the_charge_voltage_never_exceeds_what_the_chemistry_stands(chemistry: s
         chemistry,
         cell_count=16,
         design_capacity_ah=100,
-        overrides={"charge_voltage_v": 4.34, "cell_overvoltage_v": 4.35, "discharge_voltage_v": 1.0},
+        overrides={
+            "charge_voltage_v": 4.34,
+            "cell_overvoltage_v": 4.35,
+            "discharge_voltage_v": 1.0,
+        },
     )
     bench = Bench(chemistry, params)
     limits = bench.hear(**all_cells(CHEMISTRIES[chemistry].nominal_v)).limits

@@ -99,7 +99,7 @@ def test_the_ends_of_the_measuring_range_are_believed(edge: float) -> None:
 
 def test_after_a_bad_cell_the_next_good_reading_is_believed_at_1_hz() -> None:
     bench = settled()
-    bench.hear(**{"cell_voltages_v": (0.0,) + (3.3,) * 15})
+    bench.hear(cell_voltages_v=(0.0,) + (3.3,) * 15)
     state = bench.hear()
     assert state.reading.cell_voltages_v == CELLS
     assert state.quarantined == ()
@@ -133,14 +133,14 @@ def test_no_cells_at_all_blocks_both() -> None:
 def test_a_pack_that_never_told_a_cell_is_never_allowed_anything() -> None:
     bench = Bench()
     for _ in range(30):
-        assert currents(bench.hear(cell_voltages_v=CELLS[:15] + (None,))) == (0, 0)
+        assert currents(bench.hear(cell_voltages_v=(*CELLS[:15], None))) == (0, 0)
 
 
 def test_while_a_cell_is_unknown_no_limit_rises() -> None:
     bench = Bench()
     bench.settle(5)
     before = bench.state.limits
-    state = bench.hear(cell_voltages_v=CELLS[:15] + (None,))
+    state = bench.hear(cell_voltages_v=(*CELLS[:15], None))
     assert 0 < before.ccl_a == state.limits.ccl_a < 50
     assert 0 < before.dcl_a == state.limits.dcl_a < 100
     assert state.limits.charge_current.binding.rule == "not raised while an input is unknown"
@@ -296,7 +296,10 @@ REFUSED = [
     ({"pack": "right"}, "it is of pack right"),
     ({"heard_s": 1e9}, "it was not heard in the past"),
     ({"heard_s": math.nan}, "it was not heard in the past"),
-    ({"cell_voltages_v": (), "voltage_v": None, "current_a": None}, "nothing in it can be believed"),
+    (
+        {"cell_voltages_v": (), "voltage_v": None, "current_a": None},
+        "nothing in it can be believed",
+    ),
     (
         {"cell_voltages_v": (math.nan,) * 16, "voltage_v": math.inf, "current_a": math.nan},
         "nothing in it can be believed",

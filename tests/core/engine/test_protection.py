@@ -8,25 +8,24 @@ from cellwarden.engine.view import Quantity
 from cellwarden.model import Alarm, AlarmKind, AlarmSource, DeviceAlarm, PackState, Severity
 from support.packs import Bench, all_cells, parameters, with_cell
 
-# Two days' worth of cold: an optional protection needs to be switched on.
-PARAMS = parameters(
-    discharge_undertemperature_c=-20.0, discharge_undertemperature_recovery_c=-15.0
-)
+# Discharge under-temperature is off unless set.
+PARAMS = parameters(discharge_undertemperature_c=-20.0, discharge_undertemperature_recovery_c=-15.0)
 
 
-def one(kind: str, value: float) -> dict[str, object]:
+SHOWN = {
+    "highest cell": lambda v: with_cell(7, v, other_v=3.40 if v > 3.40 else 3.30),
+    "lowest cell": lambda v: with_cell(3, v),
+    "current": lambda v: {"current_a": v},
+    "warmest": lambda v: {"temperatures_c": (25.0, v)},
+    "coldest": lambda v: {"temperatures_c": (v, 25.0)},
+    "mos": lambda v: {"mos_temperature_c": v},
+    "pack voltage": lambda v: {"voltage_v": v},
+}
+
+
+def one(quantity: str, value: float) -> dict[str, object]:
     """The changes that show a value of a quantity."""
-    if kind == "highest cell":
-        return with_cell(7, value, other_v=3.40 if value > 3.40 else 3.30)
-    if kind == "lowest cell":
-        return with_cell(3, value)
-    if kind == "current":
-        return {"current_a": value}
-    if kind == "warmest":
-        return {"temperatures_c": (25.0, value)}
-    if kind == "coldest":
-        return {"temperatures_c": (value, 25.0)}
-    return {"mos_temperature_c": value}
+    return SHOWN[quantity](value)
 
 
 # kind, quantity, harmless, at, beyond, delay s, (still held, releases), blocks charge, discharge
@@ -36,7 +35,17 @@ ROWS = [
     (AlarmKind.CHARGE_OVERTEMPERATURE, "warmest", 54, 55, 55.1, 5, (50.0, 49.9), True, False),
     (AlarmKind.CHARGE_UNDERTEMPERATURE, "coldest", 0.1, 0, -0.1, 5, (5.0, 5.1), True, False),
     (AlarmKind.DISCHARGE_OVERTEMPERATURE, "warmest", 54, 55, 55.1, 5, (50.0, 49.9), False, True),
-    (AlarmKind.DISCHARGE_UNDERTEMPERATURE, "coldest", -19, -20, -20.1, 5, (-15, -14.9), False, True),
+    (
+        AlarmKind.DISCHARGE_UNDERTEMPERATURE,
+        "coldest",
+        -19,
+        -20,
+        -20.1,
+        5,
+        (-15, -14.9),
+        False,
+        True,
+    ),
     (AlarmKind.MOS_OVERTEMPERATURE, "mos", 74, 75, 75.1, 5, (65.0, 64.9), True, True),
 ]
 IDS = [row[0].name for row in ROWS]
@@ -294,26 +303,30 @@ def test_the_release_time_of_an_overcurrent_runs_on_without_data() -> None:
 
 
 WARNINGS = [
-    # kind, changes that do not warn, changes that warn, changes that keep it, that end it
-    (AlarmKind.CELL_OVERVOLTAGE, with_cell(7, 3.52), with_cell(7, 3.53), with_cell(7, 3.49), with_cell(7, 3.48)),
-    (AlarmKind.CELL_UNDERVOLTAGE, with_cell(7, 2.86), with_cell(7, 2.84), with_cell(7, 2.92), with_cell(7, 2.93)),
-    (AlarmKind.CHARGE_OVERCURRENT, one("current", 50.0), one("current", 50.5), one("current", 49.5), one("current", 48.0)),
-    (AlarmKind.DISCHARGE_OVERCURRENT, one("current", -100.0), one("current", -101.0), one("current", -99.0), one("current", -97.0)),
-    (AlarmKind.CHARGE_OVERTEMPERATURE, one("warmest", 52.4), one("warmest", 52.6), one("warmest", 50.5), one("warmest", 49.9)),
-    (AlarmKind.CHARGE_UNDERTEMPERATURE, one("coldest", 2.6), one("coldest", 2.4), one("coldest", 4.9), one("coldest", 5.1)),
-    (AlarmKind.DISCHARGE_OVERTEMPERATURE, one("warmest", 52.4), one("warmest", 52.6), one("warmest", 50.5), one("warmest", 49.9)),
-    (AlarmKind.DISCHARGE_UNDERTEMPERATURE, one("coldest", -17.4), one("coldest", -17.6), one("coldest", -15.1), one("coldest", -14.9)),
-    (AlarmKind.MOS_OVERTEMPERATURE, one("mos", 69.9), one("mos", 70.1), one("mos", 65.1), one("mos", 64.9)),
-    (AlarmKind.CELL_DIFFERENCE, with_cell(7, 3.0), with_cell(7, 2.99), with_cell(7, 3.05), with_cell(7, 3.07)),
-    (AlarmKind.IMPLAUSIBLE_DATA, {"voltage_v": 53.3}, {"voltage_v": 53.5}, {"voltage_v": 53.3}, {"voltage_v": 53.2}),
-]  # fmt: skip
+    # kind, quantity, a value that does not warn, that warns, that keeps it, that ends it
+    (AlarmKind.CELL_OVERVOLTAGE, "highest cell", 3.52, 3.53, 3.49, 3.48),
+    (AlarmKind.CELL_UNDERVOLTAGE, "lowest cell", 2.86, 2.84, 2.92, 2.93),
+    (AlarmKind.CHARGE_OVERCURRENT, "current", 50.0, 50.5, 49.5, 48.0),
+    (AlarmKind.DISCHARGE_OVERCURRENT, "current", -100.0, -101.0, -99.0, -97.0),
+    (AlarmKind.CHARGE_OVERTEMPERATURE, "warmest", 52.4, 52.6, 50.5, 49.9),
+    (AlarmKind.CHARGE_UNDERTEMPERATURE, "coldest", 2.6, 2.4, 4.9, 5.1),
+    (AlarmKind.DISCHARGE_OVERTEMPERATURE, "warmest", 52.4, 52.6, 50.5, 49.9),
+    (AlarmKind.DISCHARGE_UNDERTEMPERATURE, "coldest", -17.4, -17.6, -15.1, -14.9),
+    (AlarmKind.MOS_OVERTEMPERATURE, "mos", 69.9, 70.1, 65.1, 64.9),
+    (AlarmKind.CELL_DIFFERENCE, "lowest cell", 3.0, 2.99, 3.05, 3.07),
+    (AlarmKind.IMPLAUSIBLE_DATA, "pack voltage", 53.3, 53.5, 53.3, 53.2),
+]
 
 
 @pytest.mark.parametrize("row", WARNINGS, ids=[row[0].name for row in WARNINGS])
 def test_warnings_come_before_the_protection_and_block_nothing(row) -> None:
-    kind, quiet, loud, kept, over = row
+    kind, quantity, *values = row
+    quiet, loud, kept, over = (one(quantity, value) for value in values)
     bench = Bench(params=PARAMS)
-    kinds = lambda: {(a.kind, a.severity) for a in bench.state.alarms}  # noqa: E731
+
+    def kinds() -> set[tuple[AlarmKind, Severity]]:
+        return {(a.kind, a.severity) for a in bench.state.alarms}
+
     bench.settle(20, **quiet)
     assert (kind, Severity.WARNING) not in kinds()
     bench.settle(15, **loud)

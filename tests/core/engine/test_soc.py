@@ -14,7 +14,8 @@ def test_it_starts_from_the_bms_with_a_wide_band() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chemistry", "cell_v", "soc"), [("LiFePO4", 3.298, 50), ("LiFePO4", 2.55, 0), ("Li-ion", 3.97, 80)]
+    ("chemistry", "cell_v", "soc"),
+    [("LiFePO4", 3.298, 50), ("LiFePO4", 2.55, 0), ("Li-ion", 3.97, 80)],
 )
 def test_without_one_the_voltage_gives_a_guess(chemistry: str, cell_v: float, soc: float) -> None:
     bench = Bench(chemistry, preset(chemistry, cell_count=16, design_capacity_ah=100))

@@ -12,6 +12,7 @@ from cellwarden_can_inverter import plugin
 from cellwarden_can_inverter.config import CanInverterOptions
 from cellwarden_can_inverter.output import CanInverterOutput
 from cellwarden_can_inverter.protocol import CanDialectProtocol
+from support.tools import REPOSITORY
 
 
 def meaning(name: str) -> Option:
@@ -63,3 +64,12 @@ def test_the_goodbye_fits_into_the_time_that_the_controller_gives() -> None:
     longest_period_s = meaning("period_s").maximum
     assert longest_period_s is not None
     assert 2 * longest_period_s + 0.8 * longest_period_s < 6.0  # sets at 0, 1 and 2 periods
+
+
+def test_the_readme_lists_every_key_with_its_range() -> None:
+    readme = (REPOSITORY / "plugins" / "can_inverter" / "README.md").read_text()
+    for field in dataclasses.fields(CanInverterOptions):
+        (row,) = (line for line in readme.splitlines() if line.startswith(f"| `{field.name}` |"))
+        option = meaning(field.name)
+        if option.minimum is not None:
+            assert f"({option.minimum:.10g}..{option.maximum:.10g})" in row
