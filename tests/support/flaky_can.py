@@ -20,6 +20,8 @@ class Adapter:
         self.incoming: queue.Queue[can.Message | Exception] = queue.Queue()
         self.opened = 0
         self.closed = 0
+        self.buses: list[can.BusABC] = []
+        """Held, or the garbage collector would close what the code under test forgot."""
 
 
 ADAPTERS: dict[str, Adapter] = {}
@@ -33,6 +35,7 @@ class FlakyBus(can.BusABC):
         if not self._adapter.present:
             raise OSError(errno.ENODEV, "No such device")
         self._adapter.opened += 1
+        self._adapter.buses.append(self)
         super().__init__(channel=channel, can_filters=can_filters)  # type: ignore[arg-type]
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:

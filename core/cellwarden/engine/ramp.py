@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cellwarden.engine.limit_rules import FULL
 from cellwarden.model import Limit, Reason
 
 START_UP = "start-up"
@@ -64,11 +65,13 @@ class Slope:
         `rules` hold the reasons that are tighter than the setting, in table order.
         """
         setting = self._setting
-        target = setting.value
+        target = heard = setting.value
         for reason in rules:
             target = min(target, reason.value)
+            if reason.rule != FULL:  # a conclusion of hours, not of one reading
+                heard = min(heard, reason.value)
         if moment.fresh:
-            newest, before = target, ramp.newest
+            newest, before = heard, ramp.newest
         else:
             newest, before = ramp.newest, ramp.before
         if not rules and ramp.limit is self._plain and before == newest == ramp.value == target:

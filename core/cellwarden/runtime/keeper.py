@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from cellwarden.model import BankState
 from cellwarden.runtime.store import Note, Save, Store
 
-VOLATILE_EVERY_S = 2.0
+VOLATILE_EVERY_S = 5.0
 """Real s between saves to memory: what a kill may cost."""
 DURABLE_EVERY_S = 300.0
 """Real s between routine saves to flash (F35)."""

@@ -203,6 +203,20 @@ def test_a_full_pack_does_not_end_the_charge_of_the_other() -> None:
     }
 
 
+def test_packs_that_leave_full_one_after_another_let_the_charge_start_once() -> None:
+    rack = Rack()
+    full = {"current_a": 1.0, **all_cells(3.45)}
+    rack.cycles(70, left=full, right=full)
+    used = {"current_a": -90.0, **all_cells(3.34)}
+    given = []
+    for n in range(200):
+        right = used if n > 2 else {"current_a": 0.0, **all_cells(3.34)}
+        given.append(rack.cycle(left=used, right=right).limits.ccl_a)
+    started = given.index(next(a for a in given if a > 0))
+    assert all(a > 0 for a in given[started:])
+    assert given[-1] == 100
+
+
 def test_a_full_pack_whose_cell_runs_away_still_lowers_the_charge_of_all() -> None:
     rack = Rack()
     rack.cycles(70, left={"current_a": 1.0, **all_cells(3.45)})

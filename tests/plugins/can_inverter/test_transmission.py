@@ -20,7 +20,8 @@ MakeBank = Callable[..., BankState]
 class Script:
     """Runs a transmission as the output does, on a clock that jumps from wish to wish."""
 
-    def __init__(self, period_s: float = 1.0, spacing_s: float = 0.02) -> None:
+    def __init__(self, period_s: float = 1.0, spacing_s: float = 0.02, late_s: float = 0.0) -> None:
+        self.late_s = late_s
         self.sender = Transmission(PYLONTECH_LV, Manners(), period_s=period_s, spacing_s=spacing_s)
         self.now_s = 100.0
         self.decided_s = 100.0
@@ -39,7 +40,7 @@ class Script:
                 self.sent.append((self.now_s, frame))
             if self.sender.wake_s > end_s:
                 break
-            self.now_s = self.sender.wake_s
+            self.now_s = self.sender.wake_s + self.late_s
         self.now_s = end_s
         return self.sent[before:]
 
@@ -61,6 +62,13 @@ def test_the_whole_set_goes_out_each_second_spaced_and_without_drift() -> None:
     assert ids(sent) == SET * 15
     expected = [100.0 + n + 0.02 * i for n in range(15) for i in range(6)]
     assert [at_s for at_s, _ in sent] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_loop_that_wakes_late_each_time_adds_up_to_no_drift() -> None:
+    script = Script(late_s=0.003)
+    script.decide(bank_state())
+    starts = [at_s for at_s, frame in script.run(9.5) if frame.can_id == 0x351]
+    assert starts == pytest.approx([100.0 + n for n in range(10)], abs=0.0031)
 
 
 def test_every_frame_has_an_11_bit_identifier() -> None:
