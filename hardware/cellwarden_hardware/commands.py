@@ -2,6 +2,7 @@
 
 import argparse
 
+from cellwarden.cli import complain
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
 from cellwarden.model import CHEMISTRIES
@@ -49,7 +50,7 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         if bad
     ]
     if problems:
-        raise ConfigError(problems)
+        return complain(ConfigError(problems), status=2)
     from cellwarden_hardware.demo import show_demo  # noqa: PLC0415  # only when it runs
 
     show_demo(arguments)

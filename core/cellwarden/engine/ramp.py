@@ -7,7 +7,7 @@ from cellwarden.model import Limit, Reason
 
 START_UP = "start-up"
 """Rule: fewer than two agreeing readings so far."""
-CONFIRM = "one reading is not enough"
+CONFIRM = "waiting for a second reading that agrees"
 """Rule: a raise waits for a second reading that agrees."""
 RISING = "rising slowly"
 HELD = "not raised while an input is unknown"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ LOG = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.001
 """How long a busy telemetry thread may keep the interpreter before control gets it (Python's own
 default is 5 ms)."""
+SETTLE_S = 10.0
+"""Real s after which everything is imported and built that lasts as long as the process."""
 
 
 @contextlib.contextmanager
@@ -82,6 +85,7 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
         ),
     )
     await status.start()
+    loop.call_later(SETTLE_S, _leave_lasting_objects_alone)
     LOG.info(
         "%s: %d pack(s), %d output(s), mode %s",
         settings.controller.name,
@@ -94,3 +98,13 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
     finally:
         await status.stop()
     LOG.info("stopped")
+
+
+def _leave_lasting_objects_alone() -> None:
+    """Take what lasts out of the garbage collector's rounds.
+
+    Modules and settings are a hundred thousand objects that never become garbage; walking them
+    again and again was a fifth of the CPU time of a bank of 16 packs.
+    """
+    gc.collect()
+    gc.freeze()

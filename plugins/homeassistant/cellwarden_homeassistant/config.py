@@ -86,19 +86,18 @@ class HomeAssistantOptions:
         None, help="certificate authority of the broker, PEM; default the system's own"
     )
 
-
-def check_together(options: HomeAssistantOptions) -> None:
-    """Raise a ConfigError that names every contradiction between keys."""
-    problems = []
-    if options.password_file is not None and options.password_env is not None:
-        problems.append("password_file and password_env: give one of them, not both")
-    given = options.password_file is not None or options.password_env is not None
-    if given and options.username is None:
-        problems.append("a password without username: add the username key")
-    if options.ca_file is not None and not options.tls:
-        problems.append("ca_file is given but tls is false: set tls = true")
-    if problems:
-        raise ConfigError(problems)
+    def __post_init__(self) -> None:
+        """Refuse contradictions between keys, all at once."""
+        problems = []
+        if self.password_file is not None and self.password_env is not None:
+            problems.append("password_file and password_env: give one of them, not both")
+        given = self.password_file is not None or self.password_env is not None
+        if given and self.username is None:
+            problems.append("a password without username: add the username key")
+        if self.ca_file is not None and not self.tls:
+            problems.append("ca_file is given but tls is false: set tls = true")
+        if problems:
+            raise ConfigError(problems)
 
 
 def read_password(options: HomeAssistantOptions) -> str | None:

@@ -11,7 +11,6 @@ from cellwarden.interfaces import Feed, Gate
 from cellwarden.model import BankPhase
 from cellwarden_homeassistant.config import (
     HomeAssistantOptions,
-    check_together,
     read_password,
 )
 from cellwarden_homeassistant.link import MqttLink
@@ -37,7 +36,6 @@ class HomeAssistantOutput:
     """The bank on MQTT. ConfigError if the options contradict each other."""
 
     def __init__(self, options: HomeAssistantOptions, context: OutputContext) -> None:
-        check_together(options)
         self._options = options
         self._names = Names(
             bank=context.bank,

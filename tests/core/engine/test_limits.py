@@ -268,7 +268,7 @@ def test_one_good_reading_among_bad_ones_raises_nothing() -> None:
     bench.hear(mos_temperature_c=74.0)
     state = bench.hear()
     assert state.limits.ccl_a == pytest.approx(10)
-    assert state.limits.charge_current.binding.rule == "one reading is not enough"
+    assert state.limits.charge_current.binding.rule == "waiting for a second reading that agrees"
     assert bench.hear(mos_temperature_c=74.0).limits.ccl_a == pytest.approx(10)
     bench.hear()
     assert bench.hear().limits.ccl_a == pytest.approx(15)

@@ -7,7 +7,7 @@ import pytest
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import OutputContext
 from cellwarden.host import build
-from cellwarden_homeassistant.config import HomeAssistantOptions, check_together, read_password
+from cellwarden_homeassistant.config import HomeAssistantOptions, read_password
 from cellwarden_homeassistant.plugin import cellwarden_outputs
 
 
@@ -28,14 +28,11 @@ def test_the_host_builds_it_from_its_options():
     where = OutputContext(name="homeassistant", bank="Shed", state_dir="")
     output = build(kind, HomeAssistantOptions(host="192.0.2.7"), where)
     assert output.status()["broker"] == "192.0.2.7:1883"
-    with pytest.raises(ConfigError, match="add the username key"):
-        build(kind, HomeAssistantOptions(password_env="SECRET"), where)
 
 
 def test_every_contradiction_is_named_at_once():
-    options = HomeAssistantOptions(password_file="a", password_env="B", ca_file="ca.pem")
     with pytest.raises(ConfigError) as caught:
-        check_together(options)
+        HomeAssistantOptions(password_file="a", password_env="B", ca_file="ca.pem")
     assert caught.value.problems == (
         "password_file and password_env: give one of them, not both",
         "a password without username: add the username key",
@@ -43,8 +40,7 @@ def test_every_contradiction_is_named_at_once():
     )
 
 
-def test_the_defaults_agree_with_each_other():
-    check_together(HomeAssistantOptions())
+def test_the_defaults_agree_with_each_other_and_need_no_password():
     assert read_password(HomeAssistantOptions()) is None
 
 
@@ -71,12 +67,15 @@ def test_names_and_addresses_are_hosts(host):
 def test_the_password_is_the_first_line_of_its_file(tmp_path):
     file = tmp_path / "password"
     file.write_text("s3cret pässword\r\nsecond line\n", encoding="utf-8")
-    assert read_password(HomeAssistantOptions(password_file=str(file))) == "s3cret pässword"
+    assert (
+        read_password(HomeAssistantOptions(username="me", password_file=str(file)))
+        == "s3cret pässword"
+    )
 
 
 def test_the_password_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("BATTERY_MQTT", "from the environment")
-    options = HomeAssistantOptions(password_env="BATTERY_MQTT")
+    options = HomeAssistantOptions(username="me", password_env="BATTERY_MQTT")
     assert read_password(options) == "from the environment"
 
 
@@ -87,10 +86,10 @@ def test_a_password_that_cannot_be_read_says_which_and_why(tmp_path, monkeypatch
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     cases = {
-        "No such file": HomeAssistantOptions(password_file=str(tmp_path / "none")),
-        "is empty": HomeAssistantOptions(password_file=str(empty)),
-        "not UTF-8": HomeAssistantOptions(password_file=str(binary)),
-        "NOT_SET": HomeAssistantOptions(password_env="NOT_SET"),
+        "No such file": HomeAssistantOptions(username="me", password_file=str(tmp_path / "none")),
+        "is empty": HomeAssistantOptions(username="me", password_file=str(empty)),
+        "not UTF-8": HomeAssistantOptions(username="me", password_file=str(binary)),
+        "NOT_SET": HomeAssistantOptions(username="me", password_env="NOT_SET"),
     }
     for words, options in cases.items():
         with pytest.raises(ConfigError, match=words):
