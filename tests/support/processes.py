@@ -93,6 +93,42 @@ class Lines:
         return status
 
 
+class Terminal:
+    """A process on a terminal of its own, as a person starts it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._ours, theirs = os.openpty()
+        os.set_blocking(self._ours, False)
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        os.close(theirs)
+        self._shown = b""
+
+    def shown(self) -> bytes:
+        """Return everything that was written so far."""
+        with contextlib.suppress(OSError):  # nothing new, or the process ended
+            while data := os.read(self._ours, 65536):
+                self._shown += data
+        return self._shown
+
+    def interrupt(self, timeout_s: float = 15.0) -> int:
+        """Press Ctrl-C and return the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        end_s = time.monotonic() + timeout_s
+        while self.process.poll() is None and time.monotonic() < end_s:
+            self.shown()  # a terminal that nobody reads holds its writer up
+            time.sleep(0.02)
+        return self.process.wait(0.1)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
 @contextlib.contextmanager
 def started(
     command: Sequence[str | Path], *, env: dict[str, str] | None = None, log: Path | None = None

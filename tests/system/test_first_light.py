@@ -112,7 +112,9 @@ def test_one_silent_pack_is_left_out_and_comes_back(house: House) -> None:
     assert items["/System/NrOfModulesOffline"] == 1
     assert items["/Capacity"] < 0.6 * installed
     assert (house.inverter.latest(0x359) or bytes(7))[4] == 1
-    wait_for(lambda: (house.broker.latest_availability("Home right")) == "offline", "offline on MQTT")
+    wait_for(
+        lambda: (house.broker.latest_availability("Home right")) == "offline", "offline on MQTT"
+    )
 
     house.tell("speak 1")
     wait_for(lambda: house.bank()["packs"][1]["phase"] == "online", "the pack's return", 20)
