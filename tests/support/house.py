@@ -29,6 +29,9 @@ CAPTURED = (
     "53323050c0010000000068000051ca"
 )
 
+CHARGE_A, DISCHARGE_A = 20, 30
+"""Highest currents of one pack; small, for limits rise by 5 A/s and tests wait for them."""
+
 CAN_LISTENER = """
 import can, json, sys, time
 bus = can.Bus(sys.argv[1], "udp_multicast", port=int(sys.argv[2]), ignore_config=True)
@@ -199,6 +202,9 @@ port = "{port}"
 chemistry = "LiFePO4"
 cells = 16
 capacity_ah = 110
+[pack.parameters]
+charge_current_max_a = {CHARGE_A}
+discharge_current_max_a = {DISCHARGE_A}
 """
     if can:
         text += f"""

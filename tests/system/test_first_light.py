@@ -11,13 +11,12 @@ from itertools import pairwise
 
 import pytest
 
-from support.house import House, wait_for
+from support.house import CHARGE_A, DISCHARGE_A, House, wait_for
 from support.processes import Lines
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 SIX = {0x351, 0x355, 0x356, 0x359, 0x35C, 0x35E}
-ONE_PACK_A = 110.0  # 1 C of a pack of 110 Ah
 COMM_FAIL = 0x08  # 0x359 byte 3 bit 3: internal communication fail
 
 
@@ -35,8 +34,12 @@ def test_live_values_are_the_same_everywhere(house: House) -> None:
     house.run()
     wait_for(lambda: house.bank().get("phase") == "live", "the first decision")
     wait_for(lambda: (house.broker.state("Home") or {}).get("soc") is not None, "a state on MQTT")
-    wait_for(lambda: house.bank()["charge_allowed"], "limits that have risen")
-    time.sleep(3.0)
+    wait_for(
+        lambda: house.bank()["limits"]["discharge_current"]["value"] == 2 * DISCHARGE_A,
+        "limits that have risen",
+        30,
+    )
+    time.sleep(1.5)  # and have been told
 
     # All six, 11 bit, each about once a second, not in one burst.
     began_s = time.monotonic()
@@ -61,14 +64,13 @@ def test_live_values_are_the_same_everywhere(house: House) -> None:
     assert items["/Info/MaxChargeVoltage"] == pytest.approx(
         limits["charge_voltage"]["value"], abs=0.01
     )
-    for at, key, path in (
-        (2, "charge_current", "/Info/MaxChargeCurrent"),
-        (4, "discharge_current", "/Info/MaxDischargeCurrent"),
+    for at, key, path, value in (
+        (2, "charge_current", "/Info/MaxChargeCurrent", 2 * CHARGE_A),
+        (4, "discharge_current", "/Info/MaxDischargeCurrent", 2 * DISCHARGE_A),
     ):
-        value = limits[key]["value"]
-        assert value > 0
-        assert house.inverter.number(0x351, at, per=10) == pytest.approx(value, rel=0.1)
-        assert items[path] == pytest.approx(value, rel=0.1)
+        assert limits[key]["value"] == value
+        assert house.inverter.number(0x351, at, per=10) == value
+        assert items[path] == value
     assert house.inverter.number(0x355, 0, per=1) == pytest.approx(bank["soc_percent"], abs=1)
     assert items["/Soc"] == pytest.approx(bank["soc_percent"], abs=1)
     assert state["soc"] == pytest.approx(bank["soc_percent"], abs=1)
@@ -86,7 +88,7 @@ def test_one_silent_pack_is_left_out_and_comes_back(house: House) -> None:
     house.run()
     wait_for(lambda: house.bank().get("charge_allowed"), "a bank that may be charged")
     wait_for(lambda: house.venus.items().get("/System/NrOfModulesOnline") == 2, "two modules")
-    wait_for(lambda: dcl_a() > ONE_PACK_A + 10, "limits that need both packs", 60)
+    wait_for(lambda: dcl_a() > DISCHARGE_A + 10, "limits that need both packs", 60)
     installed = house.venus.items()["/Capacity"]
 
     silent_s = time.monotonic()
@@ -100,7 +102,7 @@ def test_one_silent_pack_is_left_out_and_comes_back(house: House) -> None:
     assert right["soc_percent"] is None
     assert bank["phase"] == "live"
     assert bank["charge_allowed"]
-    assert bank["limits"]["discharge_current"]["value"] <= ONE_PACK_A
+    assert bank["limits"]["discharge_current"]["value"] <= DISCHARGE_A
     assert any("right" in reason for reason in bank["limits"]["discharge_current"]["reasons"])
     assert any("right: no data from the BMS" in alarm["text"] for alarm in bank["alarms"])
 
@@ -120,7 +122,7 @@ def test_one_silent_pack_is_left_out_and_comes_back(house: House) -> None:
     wait_for(lambda: house.bank()["packs"][1]["phase"] == "online", "the pack's return", 20)
     wait_for(lambda: house.venus.items().get("/Alarms/BmsCable") == 0, "no alarm on D-Bus")
     wait_for(lambda: not (house.inverter.latest(0x359) or bytes(7))[3], "no alarm on CAN")
-    wait_for(lambda: dcl_a() > ONE_PACK_A + 10, "limits that have risen again", 60)
+    wait_for(lambda: dcl_a() > DISCHARGE_A + 10, "limits that have risen again", 60)
     assert house.broker.latest_availability("Home right") == "online"
 
 
