@@ -10,7 +10,14 @@ from cellwarden.clock import Clock
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
 from cellwarden.errors import LinkTimeout
 from cellwarden.interfaces import Feed, Gate
-from cellwarden.model import BankPhase, BankState, PackPhase, Reading, preset
+from cellwarden.model import (
+    BankPhase,
+    BankState,
+    ExternalMeasurement,
+    PackPhase,
+    Reading,
+    preset,
+)
 from cellwarden.runtime.controller import Controller, NamedOutput
 from cellwarden.runtime.gate import MonitorGate
 
@@ -286,3 +293,31 @@ def test_a_state_is_shared_not_copied() -> None:
 
     first, second = asyncio.run(scenario())
     assert first[-1] is second[-1]
+
+
+def test_what_an_output_measured_is_part_of_every_decision_until_it_is_too_old() -> None:
+    async def scenario() -> list[BankState]:
+        world = World()
+        mailbox = world.controller._mailboxes[0]
+
+        def report(age_s: float) -> None:
+            mailbox.report(
+                ExternalMeasurement(
+                    source="sma",
+                    voltage_v=53.1,
+                    current_a=30.5,
+                    heard_s=world.clock.now_s() - age_s,
+                )
+            )
+
+        asyncio.get_running_loop().call_later(0.2, report, 0.0)
+        asyncio.get_running_loop().call_later(0.5, report, 4.8)  # 0.2 s left of 5 s
+        return await world.run_for(1.0)
+
+    states = [s for s in asyncio.run(scenario()) if s.phase is BankPhase.LIVE]
+    told = [bool(state.external) for state in states]
+    assert told[0] is False
+    assert told[-1] is False
+    assert 6 <= sum(told) <= 14  # from 0.2 s to 0.7 s, every 0.05 s
+    (measured,) = next(state.external for state in states if state.external)
+    assert (measured.source, measured.voltage_v, measured.current_a) == ("sma", 53.1, 30.5)
