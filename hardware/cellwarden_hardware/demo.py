@@ -19,10 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cellwarden.config.reader import parse
-
 from cellwarden.cli import live, screen
 from cellwarden.clock import Clock
+from cellwarden.config.reader import parse
 from cellwarden.errors import ConfigError, FrameError
 from cellwarden.host import Host, choose
 from cellwarden.interfaces import WireProtocol

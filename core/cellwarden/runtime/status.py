@@ -101,7 +101,10 @@ def ask(folder: Path, timeout_s: float = 3.0) -> dict[str, object]:
         raise LinkError(str(path), f"no answer within {timeout_s:g} s") from error
     except OSError as error:
         raise LinkError(str(path), f"cannot be asked ({error})") from error
-    document = json.loads(b"".join(chunks))
-    if not isinstance(document, dict):
+    try:
+        answer = json.loads(b"".join(chunks))
+    except ValueError as error:
+        raise LinkError(str(path), "the answer ends too early: ask again") from error
+    if not isinstance(answer, dict):
         raise LinkError(str(path), "the answer is no status document")
-    return document
+    return answer

@@ -124,3 +124,10 @@ def test_the_number_of_the_file_reaches_the_poller(tmp_path: Path) -> None:
 def test_an_empty_number_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="write the number, or leave the key out"):
         check(tomllib.loads(FILE.format(number=" ")), Host())
+
+
+def test_two_packs_cannot_have_one_number() -> None:
+    first = FILE.format(number="4711")
+    second = first.replace('"left"', '"right"').replace("ttyUSB0", "ttyUSB1")
+    with pytest.raises(ConfigError, match=r"serial_number .*pack\[1\] has the same"):
+        check(tomllib.loads(first + second), Host())

@@ -63,6 +63,27 @@ def test_nobody_there_is_said_with_what_to_do(tmp_path: Path) -> None:
         ask(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("answer", "complaint"), [(b"", "ends too early"), (b'{"a', "too early"), (b"[1]", "no status")]
+)
+def test_an_answer_that_is_no_document_is_said_so(
+    tmp_path: Path, answer: bytes, complaint: str
+) -> None:
+    async def scenario() -> None:
+        async def reply(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer)
+            writer.close()
+
+        server = await asyncio.start_unix_server(reply, tmp_path / "status.sock")
+        try:
+            with pytest.raises(LinkError, match=complaint):
+                await asyncio.to_thread(ask, tmp_path)
+        finally:
+            server.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_socket_left_by_a_killed_process_is_named_and_replaced(tmp_path: Path) -> None:
     async def leave_behind() -> None:
         server = StatusServer(private(tmp_path / "run"), dict)
