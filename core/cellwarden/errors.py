@@ -40,11 +40,12 @@ class FrameError(CellwardenError, ValueError):
 
     `kind` is one of the stable words that `cellwarden decode` prints: header, incomplete,
     checksum, crc, tail, length, unknown_frame_type, wrong_address, wrong_frame_type,
-    device_error, modbus_exception.
+    device_error, modbus_exception. `facts` are what else such a frame says, by name.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, **facts: object) -> None:
         self.kind = kind
+        self.facts = facts
         super().__init__(message)
 
 

@@ -3,9 +3,11 @@
 import argparse
 
 from cellwarden.cli import complain
+from cellwarden.cli.show import add_json
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
 from cellwarden.model import CHEMISTRIES
+from cellwarden_hardware.simulator.registry import EMULATED
 
 
 def _configure_demo(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,17 @@ def _configure_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_demo(arguments: argparse.Namespace) -> int:
-    problems = [
+    problems = _wrong_sizes(arguments)
+    if problems:
+        return complain(ConfigError(problems), status=2)
+    from cellwarden_hardware.demo import show_demo  # noqa: PLC0415  # only when it runs
+
+    show_demo(arguments)
+    return 0
+
+
+def _wrong_sizes(arguments: argparse.Namespace) -> list[str]:
+    return [
         message
         for bad, message in (
             (not 1 <= arguments.packs <= 16, "--packs takes 1 to 16"),
@@ -49,12 +61,6 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         )
         if bad
     ]
-    if problems:
-        return complain(ConfigError(problems), status=2)
-    from cellwarden_hardware.demo import show_demo  # noqa: PLC0415  # only when it runs
-
-    show_demo(arguments)
-    return 0
 
 
 DEMO = CommandKind(
@@ -62,4 +68,73 @@ DEMO = CommandKind(
     summary="show a simulated bank: nothing to install, nothing to plug in",
     configure=_configure_demo,
     run=_run_demo,
+)
+
+
+def _configure_emulate(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "device", metavar="DEVICE", choices=tuple(EMULATED), help=", ".join(EMULATED)
+    )
+    parser.add_argument(
+        "--link",
+        default="pty",
+        metavar="pty|PATH|tcp:PORT",
+        help="PATH: a name for the pseudo terminal (PATH-1, PATH-2 ... for several packs);"
+        " tcp:PORT: as behind a gateway on this machine (PORT, PORT+1 ...); default pty",
+    )
+    parser.add_argument("--packs", type=int, default=1, help="1 to 16, a port each (default 1)")
+    parser.add_argument(
+        "--one-line",
+        action="store_true",
+        help="all packs on one line, with addresses 1, 2 ... (jk-modbus, daly)",
+    )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="times faster than real (1 to 2000; default 1)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same weather and cells")
+    parser.add_argument(
+        "--chemistry", choices=tuple(CHEMISTRIES), default="LiFePO4", help="default LiFePO4"
+    )
+    parser.add_argument("--cells", type=int, default=16, help="cells in series (default 16)")
+    parser.add_argument("--capacity", type=float, default=280.0, help="Ah of a pack (default 280)")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="misbehave: silent, corrupt, chopped, repeated, echo, asleep, wrong_address,"
+        " late=SECONDS, reboot=SECONDS (off so often), cut=BYTES; may be given several times",
+    )
+    parser.add_argument("--duration", type=float, help="end after this many real seconds")
+    add_json(parser)
+
+
+def _run_emulate(arguments: argparse.Namespace) -> int:
+    problems = _wrong_sizes(arguments)
+    if arguments.one_line and EMULATED[arguments.device].build_line is None:
+        problems.append(f"--one-line: {arguments.device} has no addresses; leave it out")
+    if problems:
+        return complain(ConfigError(problems), status=2)
+    from cellwarden_hardware.emulate import (  # noqa: PLC0415  # only when it runs
+        emulate,
+        faults_of,
+        tcp_port,
+    )
+
+    try:
+        faults = faults_of(arguments.fault)
+        if arguments.link.startswith("tcp:"):
+            tcp_port(arguments.link)
+    except ConfigError as error:
+        return complain(error, status=2)
+    emulate(arguments, faults)
+    return 0
+
+
+EMULATE = CommandKind(
+    name="emulate",
+    summary="be a BMS on a port of its own, to try an installation out",
+    configure=_configure_emulate,
+    run=_run_emulate,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from cellwarden.errors import CommandRefused, ConfigError
 from cellwarden.hooks import ProtocolKind
 from cellwarden.interfaces import WireProtocol
+from cellwarden_hardware.captures import hex_bytes
 
 if TYPE_CHECKING:
     from cellwarden_hardware.codecs import jk_4e57
@@ -50,16 +51,6 @@ class Jk4e57Protocol:
         raise CommandRefused("jk-rs485 is read from a BMS; there is nothing to send for a state")
 
 
-def hex_bytes(text: str) -> bytes:
-    """Return the bytes of hex digits, with blanks or colons between them if one likes."""
-    try:
-        return bytes.fromhex(text.replace(":", " ").strip())
-    except ValueError as error:
-        raise ConfigError(
-            f"{text[:40]!r} is not hex: two digits 0-9 A-F for each byte, such as 4E 57 00 13"
-        ) from error
-
-
 def _shown(frame: "jk_4e57.Frame") -> dict[str, object]:
     from cellwarden_hardware.codecs import jk_4e57  # noqa: PLC0415
     from cellwarden_hardware.codecs.jk_4e57_table import MEASURED  # noqa: PLC0415
@@ -86,10 +77,67 @@ def _jk_4e57() -> WireProtocol:
     return Jk4e57Protocol()
 
 
+def _jbd() -> WireProtocol:
+    from cellwarden_hardware.protocol_jbd import JbdProtocol  # noqa: PLC0415  # loaded when used
+
+    return JbdProtocol()
+
+
+def _daly() -> WireProtocol:
+    from cellwarden_hardware.protocol_daly import DalyProtocol  # noqa: PLC0415  # loaded when used
+
+    return DalyProtocol()
+
+
+def _jk_ble() -> WireProtocol:
+    from cellwarden_hardware.protocol_jk_ble import JkBleProtocol  # noqa: PLC0415  # when used
+
+    return JkBleProtocol()
+
+
+def _jk_modbus() -> WireProtocol:
+    from cellwarden_hardware.protocol_jk_modbus import (  # noqa: PLC0415  # loaded when used
+        JkModbusProtocol,
+    )
+
+    return JkModbusProtocol()
+
+
+def _jk_can() -> WireProtocol:
+    from cellwarden_hardware.protocol_jk_can import JkCanProtocol  # noqa: PLC0415  # when used
+
+    return JkCanProtocol()
+
+
 PROTOCOLS: tuple[ProtocolKind, ...] = (
     ProtocolKind(
         name="jk-rs485",
         summary='JK BMS, serial protocol "4E 57": replies, requests, commands',
         load=_jk_4e57,
+    ),
+    ProtocolKind(
+        name="jk-ble",
+        summary="JK BMS, Bluetooth: frames, commands; variants JK04, JK02_24S, JK02_32S",
+        load=_jk_ble,
+    ),
+    ProtocolKind(
+        name="jk-modbus",
+        summary="JK BMS, Modbus of the PB series: frames, registers, requests",
+        load=_jk_modbus,
+    ),
+    ProtocolKind(
+        name="jk-can",
+        summary="JK BMS, its own CAN broadcast: every frame, commands",
+        load=_jk_can,
+    ),
+    ProtocolKind(
+        name="jbd",
+        summary="JBD (Xiaoxiang), serial and Bluetooth: replies, requests, commands",
+        load=_jbd,
+    ),
+    ProtocolKind(
+        name="daly",
+        summary="Daly, A5 and D2 frames, serial and Bluetooth: replies, requests, commands",
+        load=_daly,
     ),
 )

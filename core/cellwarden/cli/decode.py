@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         frames = _decoded(arguments)
     except FrameError as error:
-        print_json({"error": error.kind})
+        print_json({"error": error.kind, **error.facts})
         return complain(error)
     except ConfigError as error:  # no such protocol or variant, no hex
         return complain(error, 2)

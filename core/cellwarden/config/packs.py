@@ -70,6 +70,9 @@ def read_packs(
             packs.append(pack)
         if "name" in values and (first := seen.setdefault(name, number)) != number:
             place.wrong(f"pack[{first}] has the same name", "name")
+        told = values.get("serial_number")
+        if told is not None and (first := seen.setdefault(("told", told), number)) != number:
+            place.wrong(f"pack[{first}] has the same", "serial_number")
         port = _port(values, kinds)
         if port is not None and (first := seen.setdefault(port, number)) != number:
             place.wrong(f"{show(port[1])} is already read by pack[{first}]", "port")
@@ -107,6 +110,8 @@ def _read_pack(
         parameters=parameters,
         driver=kind,
         driver_options=driver_options,
+        serial_number=options.serial_number,
+        ocv_v=options.curve,
     )
 
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from cellwarden.config.options import option
 from cellwarden.hooks import DriverKind, OutputKind
 from cellwarden.model import CHEMISTRIES, Parameters
+from cellwarden.model.catalog import Curve
 
 SHORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """A name that also serves as a part of topics, paths and file names."""
@@ -23,6 +25,10 @@ def _title(name: str) -> str | None:
     if 0 < len(name) <= 32 and name.isprintable() and not name.isspace():
         return None
     return "a name has 1 to 32 printable characters"
+
+
+def _told(serial_number: str) -> str | None:
+    return None if serial_number.strip() else "write the number, or leave the key out"
 
 
 def _folder(path: str) -> str | None:
@@ -96,11 +102,43 @@ class PackOptions:
     capacity_ah: float = option(
         help="design capacity", unit="Ah", minimum=5, maximum=2000, example=280
     )
+    serial_number: str | None = option(
+        None,
+        help="serial number that this pack's BMS must tell: another pack on its port is refused",
+        check=_told,
+    )
     allow_outside_chemistry: bool = option(
         False,
         help="accept cell voltages in [pack.parameters] beyond what the chemistry stands;"
         " only with the cell's data sheet in hand",
     )
+    ocv_soc_percent: tuple[float, ...] = option(
+        (),
+        help="with ocv_v the curve of these very cells, from a data sheet: rising from 0 to 100",
+        unit="%",
+        minimum=0,
+        maximum=100,
+    )
+    ocv_v: tuple[float, ...] = option(
+        (), help="relaxed voltage of a cell at each of these", unit="V", minimum=1, maximum=5
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a curve that is none."""
+        socs, volts = self.ocv_soc_percent, self.ocv_v
+        if not socs and not volts:
+            return
+        if len(socs) != len(volts) or len(socs) < 2:
+            raise ValueError("ocv_soc_percent and ocv_v must have as many values, at least 2")
+        if (socs[0], socs[-1]) != (0, 100) or any(a >= b for a, b in pairwise(socs)):
+            raise ValueError("ocv_soc_percent must rise from 0 to 100")
+        if any(a > b for a, b in pairwise(volts)) or volts[0] == volts[-1]:
+            raise ValueError("ocv_v must not fall with the SoC")
+
+    @property
+    def curve(self) -> Curve | None:
+        """The points (SoC in %, V), None if the file has no curve."""
+        return tuple(zip(self.ocv_soc_percent, self.ocv_v, strict=True)) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +162,10 @@ class PackSettings:
     driver: DriverKind
     driver_options: Any
     """An instance of `driver.options`."""
+    serial_number: str | None = None
+    """The only one whose readings are taken; None for any."""
+    ocv_v: Curve | None = None
+    """(SoC in %, relaxed V) of its very cells; None: only the chemistry's typical curve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ Heard = Callable[[CanFrame], None]
 
 BUS_OFF = 0x40
 """CAN_ERR_BUSOFF of linux/can/error.h, in the identifier of an error frame."""
+ALL_ERRORS = 0x1FFF_FFFF
+"""CAN_ERR_MASK of the same."""
 CAN_RAW_ERR_FILTER = 2
 """Of linux/can/raw.h; not every Python names it."""
 
@@ -50,13 +52,16 @@ class CanLink:
         bitrate: int | None = None,
         options: Mapping[str, Any] | None = None,
         listen_to: Sequence[int] = (),
+        all_errors: bool = False,
     ) -> None:
         """Describe the bus; nothing is opened.
 
         `interface`, `channel`, `bitrate` (bit/s) and `options` are python-can's own; SocketCAN
         takes its bit rate from `ip link` instead. Only identifiers of `listen_to` are heard, 11-bit
-        or 29-bit alike, everything if it is empty.
+        or 29-bit alike, everything if it is empty. `all_errors` counts every error frame in
+        `error_frames`, for somebody who looks for a fault; otherwise only bus-off is looked at.
         """
+        self.error_frames = 0
         self.device = f"{interface}:{channel}"
         self._interface = interface
         self._channel = channel
@@ -64,6 +69,7 @@ class CanLink:
         if bitrate is not None:
             self._arguments["bitrate"] = bitrate
         self._listen_to = frozenset(listen_to)
+        self._errors = ALL_ERRORS if all_errors else BUS_OFF
         if listen_to and interface == "socketcan":  # the kernel filters, nobody is woken in vain
             self._arguments["can_filters"] = [
                 {"can_id": can_id, "can_mask": 0x1FFF_FFFF} for can_id in listen_to
@@ -174,7 +180,7 @@ class CanLink:
             raise LinkError(self.device, self._explain(error)) from error
         if self._interface == "socketcan":
             # One frame for each failed acknowledgement would wake us thousands of times a second.
-            bus.socket.setsockopt(socket.SOL_CAN_RAW, CAN_RAW_ERR_FILTER, BUS_OFF)
+            bus.socket.setsockopt(socket.SOL_CAN_RAW, CAN_RAW_ERR_FILTER, self._errors)
         opened: can.BusABC = bus
         return opened
 
@@ -192,6 +198,7 @@ class CanLink:
 
     def _take(self, message: "can.Message") -> None:
         if message.is_error_frame:
+            self.error_frames += 1
             if message.arbitration_id & BUS_OFF:
                 self._fail(OSError(errno.ECOMM, "bus off"))
             return

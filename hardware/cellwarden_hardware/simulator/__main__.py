@@ -7,7 +7,6 @@ The end of standard input ends it too.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 import threading
@@ -15,9 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cellwarden_hardware.simulator.jk_device import EmulatedJk
-
-_ADVANCE_S = 0.1
-"""Real time from one step of the simulation to the next."""
 
 _COMMANDS = {
     "silent": ("silent", True),
@@ -62,7 +58,8 @@ def frames_to_play(path: Path, packs: int) -> list[list[bytes]]:
 
 
 async def _serve(arguments: argparse.Namespace, played: list[list[bytes]]) -> None:
-    from cellwarden_hardware.simulator.bank import SimulatedBank  # noqa: PLC0415  # after --help
+    from cellwarden_hardware.emulate import live  # noqa: PLC0415  # after --help
+    from cellwarden_hardware.simulator.bank import SimulatedBank  # noqa: PLC0415
 
     bank = SimulatedBank.home(
         packs=arguments.packs,
@@ -83,11 +80,7 @@ async def _serve(arguments: argparse.Namespace, played: list[list[bytes]]) -> No
     loop = asyncio.get_running_loop()
     # A thread, because standard input may be anything, also what a loop cannot wait for.
     threading.Thread(target=_listen, args=(loop, devices, quit_), daemon=True).start()
-    while not quit_.is_set():
-        bank.advance(_ADVANCE_S * arguments.speed)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ADVANCE_S):
-                await quit_.wait()
+    await live(bank, quit_, speed=arguments.speed)
     for device in devices:
         await device.stop()
 

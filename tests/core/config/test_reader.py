@@ -206,6 +206,18 @@ BROKEN: dict[str, tuple[str, str]] = {
             " mean LiFePO4?"
         ),
     ),
+    "a curve with a point that lacks its voltage": (
+        PACK + "ocv_soc_percent = [0, 50, 100]\nocv_v = [2.5, 3.6]",
+        'pack[1] ("left"): ocv_soc_percent and ocv_v must have as many values, at least 2',
+    ),
+    "a curve that does not reach full": (
+        PACK + "ocv_soc_percent = [0, 50, 90]\nocv_v = [2.5, 3.3, 3.6]",
+        'pack[1] ("left"): ocv_soc_percent must rise from 0 to 100',
+    ),
+    "a curve that falls": (
+        PACK + "ocv_soc_percent = [0, 50, 100]\nocv_v = [2.5, 3.3, 3.2]",
+        'pack[1] ("left"): ocv_v must not fall with the SoC',
+    ),
     "a choice of a driver's own": (
         PACK + 'parity = "odd"',
         'pack[1].parity ("left"): "odd" is none of "none", "even"',
@@ -237,7 +249,8 @@ BROKEN: dict[str, tuple[str, str]] = {
         PACK + '"a\\nb" = 1',
         (
             'pack[1]."a\\nb" ("left"): unknown key; known here: address, allow_outside_chemistry,'
-            " capacity_ah, cells, chemistry, driver, name, parameters, parity, port, timeout_s"
+            " capacity_ah, cells, chemistry, driver, name, ocv_soc_percent, ocv_v, parameters,"
+            " parity, port, serial_number, timeout_s"
         ),
     ),
     "a parameter beside the pack's keys": (
@@ -447,7 +460,8 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
         'pack[2].capacity_ah ("right"): -1 is outside 5..2000 Ah',
         (
             'pack[3].x ("right"): unknown key; known here: address, allow_outside_chemistry,'
-            " capacity_ah, cells, chemistry, driver, name, parameters, parity, port, timeout_s"
+            " capacity_ah, cells, chemistry, driver, name, ocv_soc_percent, ocv_v, parameters,"
+            " parity, port, serial_number, timeout_s"
         ),
         'pack[3].name ("right"): pack[2] has the same name',
         'pack[4].capacity_ah ("third"): missing: design capacity (a number, 5..2000 Ah)',

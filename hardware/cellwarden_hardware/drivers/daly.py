@@ -1,0 +1,213 @@
+"""Daly BMS over its serial port (A5 protocol): UART or RS485, 9600 8N1, several boards on a line.
+
+For the boards that speak frames of 13 bytes; the newer D2 boards are known to the codec only.
+Nothing is ever written.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cellwarden.config.options import option
+from cellwarden.errors import FrameError, LinkTimeout
+from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.model import DeviceAlarm, Identity, Reading
+from cellwarden_hardware.asking import Asker
+from cellwarden_hardware.codecs import daly
+from cellwarden_hardware.codecs import daly_table as table
+from cellwarden_hardware.codecs.daly_table import Value
+
+_OPTIONAL_S = 0.3  # how long to wait for what a board may not know; a good one takes 0.05 s
+_SPACING_S = 0.02  # between two packets: what drivers in wide use keep
+_FILL = 0xAA
+_STATUS_EVERY = 60  # polls; cell count and cycles hardly change
+_SURE_A = 1.0  # from here on the sign of the current must fit what the board says it does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DalyOptions:
+    """The keys of a `[[pack]]` with driver `daly`."""
+
+    port: str = option(
+        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port;"
+        " several packs may share one",
+        example="/dev/ttyUSB0",
+    )
+    baudrate: int = option(
+        9600, help="speed of the port", unit="baud", minimum=1200, maximum=921600
+    )
+    address: int = option(
+        1, help="board number, as set in the maker's program", minimum=1, maximum=daly.MOST_BOARDS
+    )
+    invert_current: bool = option(
+        False, help="true for the boards that show charging as discharging"
+    )
+
+
+class Daly:
+    """The driver of one pack."""
+
+    def __init__(self, options: DalyOptions, context: DriverContext) -> None:
+        self._pack = context.pack
+        self._clock = context.clock
+        self._timeout_s = context.timeout_s
+        self._board = options.address
+        # On the wire a discharge is positive (captures, and the driver in widest use).
+        self._sign = 1 if options.invert_current else -1
+        self._line = Asker(
+            options.port,
+            baudrate=options.baudrate,
+            name=context.pack,
+            framing=daly.FRAMING,
+            spacing_s=_SPACING_S,
+        )
+        self._reset()
+
+    def _reset(self) -> None:
+        self._polls = 0
+        self._first_number: int | None = None
+        self._mute: set[int] = set()
+        self._known: set[int] = set()
+        self._status: dict[str, Value] = {}
+        self._identity: Identity | None = None
+        self._settings: dict[str, float] = {}
+
+    async def open(self) -> None:
+        """Open the port."""
+        self._reset()
+        await self._line.open()
+
+    async def close(self) -> None:
+        """Close the port; boards that share it go on."""
+        await self._line.close()
+
+    async def poll(self) -> Reading:
+        """Ask for everything that changes, at first also who it is."""
+        if self._polls % _STATUS_EVERY == 0:
+            await self._read_status()
+        cells, sensors = int(self._status["cell_count"] or 0), self._sensors
+        sums = await self._values(table.SUMS)
+        switches = await self._values(table.SWITCHES)
+        voltages = await self._series(table.CELLS, cells)
+        temperatures = await self._optional(table.TEMPERATURES, sensors) if sensors else []
+        balance = await self._optional(table.BALANCE)
+        faults = await self._optional(table.FAULTS)
+        heard_s = self._clock.now_s()
+        if self._identity is None:
+            await self._read_identity()
+        self._polls += 1
+        bits = daly.fault_bits(faults[0].data) if faults else None
+        return Reading(
+            pack=self._pack,
+            heard_s=heard_s,
+            cell_voltages_v=voltages.cell_voltages_v(cells),
+            voltage_v=_number(sums["voltage"]),
+            current_a=self._current_a(sums, switches),
+            temperatures_c=(
+                self._in_order(temperatures).temperatures_c(sensors) if temperatures else ()
+            ),
+            soc_percent=_number(sums["soc"]),
+            remaining_ah=_number(switches["remaining_capacity"]),
+            cycles=int(self._status["cycle_count"] or 0),
+            charge_fet_on=bool(switches["charge_mos"]),
+            discharge_fet_on=bool(switches["discharge_mos"]),
+            balancing=daly.balance_mask(balance[0].data) != 0 if balance else None,
+            alarms=_alarms(bits or 0),
+            alarm_bits=bits,
+            settings=self._settings,
+            identity=self._identity,
+        )
+
+    @property
+    def _sensors(self) -> int:
+        return int(self._status["temperature_sensor_count"] or 0)
+
+    def _current_a(self, sums: dict[str, Value], switches: dict[str, Value]) -> float | None:
+        """Return the current; None if its sign contradicts what the board says it is doing."""
+        wire_a = _number(sums["current_wire_sign"])
+        current_a = wire_a * self._sign + 0.0  # + 0.0 turns a negative nought into nought
+        against = {"charge": current_a < -_SURE_A, "discharge": current_a > _SURE_A}
+        return None if against.get(str(switches["mode"])) else current_a
+
+    async def _read_status(self) -> None:
+        # A sleeping board needs a request or two before it answers.
+        (status,) = await self._ask(table.STATUS, self._timeout_s / 2, tries=2)
+        values = daly.values_of(table.STATUS, status.data)
+        if not values["cell_count"]:
+            raise FrameError("length", "the BMS says that it has no cells")
+        self._status = values
+        self._settings = {**self._settings, "cell_count": float(int(values["cell_count"] or 0))}
+
+    async def _read_identity(self) -> None:
+        rated = await self._optional(table.RATED)
+        if rated:
+            capacity_ah = _number(daly.values_of(table.RATED, rated[0].data)["rated_capacity"])
+            if capacity_ah:
+                self._settings = {**self._settings, "design_capacity_ah": capacity_ah}
+        code = await self._optional(table.CODE)
+        self._identity = Identity(
+            manufacturer="Daly",
+            serial_number=(daly.series(code).text or None) if code else None,
+        )
+
+    async def _values(self, command: int) -> dict[str, Value]:
+        (reply,) = await self._ask(command, self._timeout_s)
+        return daly.values_of(command, reply.data)
+
+    async def _series(self, command: int, cells: int) -> daly.Series:
+        count = daly.frame_count(command, cells=cells, sensors=self._sensors)
+        return self._in_order(await self._ask(command, self._timeout_s, count=count))
+
+    def _in_order(self, frames: list[daly.Reply]) -> daly.Series:
+        series = daly.series(frames, self._first_number)
+        self._first_number = series.numbers[0]
+        return series
+
+    async def _optional(self, command: int, sensors: int = 0) -> list[daly.Reply]:
+        """Return an answer that some boards never give; whoever gave it once owes it."""
+        if command in self._mute:
+            return []
+        count = daly.frame_count(command, cells=0, sensors=sensors)
+        wait_s = min(self._timeout_s, _OPTIONAL_S)
+        try:
+            return await self._ask(command, wait_s, count=count)
+        except LinkTimeout:
+            if command in self._known:
+                raise
+            self._mute.add(command)
+            return []
+
+    async def _ask(
+        self, command: int, wait_s: float, *, count: int = 1, tries: int = 1
+    ) -> list[daly.Reply]:
+        frames = await self._line.ask(
+            daly.request(command, board=self._board, fill=_FILL),
+            lambda frame: (
+                isinstance(frame, daly.Reply)
+                and frame.command == command
+                and frame.board == self._board
+            ),
+            wait_s=wait_s,
+            count=count,
+            size=table.SEVERAL_FRAMES.get(command, 1) * daly.SIZE,
+            tries=tries,
+        )
+        self._known.add(command)
+        return [frame for frame in frames if isinstance(frame, daly.Reply)]
+
+
+def _number(value: Value) -> float:
+    assert isinstance(value, int | float)  # by the table
+    return value
+
+
+@lru_cache(maxsize=64)
+def _alarms(bits: int) -> tuple[DeviceAlarm, ...]:
+    return tuple(table.alarms_of(bits))
+
+
+DRIVER = DriverKind(
+    name="daly",
+    summary="Daly BMS on a serial port (frames that begin with A5), several on one line",
+    options=DalyOptions,
+    build=Daly,
+)

@@ -1,0 +1,151 @@
+"""JBD (Xiaoxiang, LLT) BMS over its serial port: UART or RS485 adapter, 9600 8N1.
+
+Boards of the vendor's protocol V4; captures of several 4-cell boards and the vendor's examples
+decode. Nothing is ever written: what stands in the settings memory needs the factory mode, which
+is a write, so it is not read here.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cellwarden.config.options import option
+from cellwarden.errors import FrameError, LinkTimeout
+from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.model import DeviceAlarm, Identity, Reading
+from cellwarden_hardware.asking import Asker
+from cellwarden_hardware.codecs import jbd
+from cellwarden_hardware.codecs.jbd_table import BY_NAME, SOFTWARE_LOCK, alarms_of
+
+_OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one takes 0.05 s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JbdOptions:
+    """The keys of a `[[pack]]` with driver `jbd`."""
+
+    port: str = option(
+        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port",
+        example="/dev/ttyUSB0",
+    )
+    baudrate: int = option(
+        9600, help="speed of the port", unit="baud", minimum=1200, maximum=921600
+    )
+
+
+class Jbd:
+    """The driver of one pack."""
+
+    def __init__(self, options: JbdOptions, context: DriverContext) -> None:
+        self._pack = context.pack
+        self._clock = context.clock
+        self._timeout_s = context.timeout_s
+        self._line = Asker(
+            options.port, baudrate=options.baudrate, name=context.pack, framing=jbd.FRAMING
+        )
+        self._names: tuple[str | None, str | None] | None = None
+        self._identity: Identity | None = None
+        self._settings: dict[str, float] = {}
+
+    async def open(self) -> None:
+        """Open the port."""
+        self._names = None
+        await self._line.open()
+
+    async def close(self) -> None:
+        """Close the port."""
+        await self._line.close()
+
+    async def poll(self) -> Reading:
+        """Ask for basic information and cells; after a pause the first question only wakes."""
+        basic = jbd.decode_basic(await self._ask(jbd.BASIC, self._timeout_s / 2, tries=2))
+        cells = jbd.decode_cells(await self._ask(jbd.CELLS, self._timeout_s))
+        heard_s = self._clock.now_s()
+        if self._names is None:
+            self._names = await self._model(), await self._barcode()
+            self._identity = None
+        return self._reading(basic, cells, heard_s)
+
+    async def _ask(self, register: int, wait_s: float, *, tries: int = 1) -> bytes:
+        (reply,) = await self._line.ask(
+            jbd.read_request(register),
+            # The sum does not cover the register.
+            lambda frame: isinstance(frame, jbd.Reply) and frame.register == register,
+            wait_s=wait_s,
+            tries=tries,
+        )
+        assert isinstance(reply, jbd.Reply)
+        return reply.data
+
+    async def _model(self) -> str | None:
+        try:
+            return jbd.decode_name(await self._ask(jbd.NAME, _OPTIONAL_S)) or None
+        except (LinkTimeout, FrameError):
+            return None
+
+    async def _barcode(self) -> str | None:
+        """Return the barcode of boards that tell it outside the factory mode."""
+        try:
+            data = await self._ask(jbd.BARCODE, _OPTIONAL_S)
+            return str(BY_NAME["barcode"].value(data)) or None
+        except (LinkTimeout, ValueError):  # a FrameError is a ValueError
+            return None
+
+    def _reading(self, basic: jbd.Basic, cells: tuple[float, ...], heard_s: float) -> Reading:
+        self._note_lasting(basic)
+        protections = basic.alarms & ~SOFTWARE_LOCK
+        return Reading(
+            pack=self._pack,
+            heard_s=heard_s,
+            cell_voltages_v=cells,
+            voltage_v=basic.voltage,
+            current_a=basic.current,
+            temperatures_c=basic.temperatures,
+            soc_percent=basic.soc,
+            remaining_ah=basic.remaining_capacity,
+            cycles=basic.cycle_count,
+            charge_fet_on=basic.charge_mos,
+            discharge_fet_on=basic.discharge_mos,
+            balancing=basic.balance_mask != 0,
+            charge_switch_on=_switch(basic, protections, fet_on=basic.charge_mos),
+            discharge_switch_on=_switch(basic, protections, fet_on=basic.discharge_mos),
+            alarms=_alarms(basic.alarms),
+            alarm_bits=basic.alarms,
+            settings=self._settings,
+            identity=self._identity,
+        )
+
+    def _note_lasting(self, basic: jbd.Basic) -> None:
+        """Make anew what lasts from poll to poll, but only where it changed."""
+        if self._identity is None and self._names is not None:
+            model, barcode = self._names
+            self._identity = Identity(
+                manufacturer="JBD",
+                model=model,
+                serial_number=barcode,
+                firmware_version=basic.software_version,
+            )
+        count, capacity_ah = basic.cell_count, basic.nominal_capacity
+        if self._settings.get("cell_count") != count or (
+            self._settings.get("design_capacity_ah") != capacity_ah
+        ):
+            self._settings = {"cell_count": count, "design_capacity_ah": capacity_ah}
+
+
+def _switch(basic: jbd.Basic, protections: int, *, fet_on: bool) -> bool | None:
+    """Return what its owner wants of a MOS; None where a protection may hold it open as well."""
+    if not basic.locked or fet_on:
+        return True
+    return None if protections else False
+
+
+@lru_cache(maxsize=64)
+def _alarms(bits: int) -> tuple[DeviceAlarm, ...]:
+    return tuple(alarms_of(bits))
+
+
+DRIVER = DriverKind(
+    name="jbd",
+    summary="JBD (Xiaoxiang, LLT) BMS on a serial port",
+    options=JbdOptions,
+    build=Jbd,
+)

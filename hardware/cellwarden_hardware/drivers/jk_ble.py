@@ -1,0 +1,174 @@
+"""JK BMS over Bluetooth: every board with the vendor's radio, layouts JK04, JK02_24S, JK02_32S.
+
+Captures of software 3.3 to 19.05 decode. The device info comes first, for only it tells which
+layout all else has. Nothing is written but the two commands that read. JK04 (software 3.x) tells
+neither current nor SoC.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from cellwarden.config.options import option
+from cellwarden.errors import LinkError, LinkTimeout
+from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.model import Identity, Reading
+from cellwarden_hardware.ble import BleLink
+from cellwarden_hardware.codecs import jk_ble
+from cellwarden_hardware.codecs.scanner import BadFrame
+from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
+
+_DEVICE_INFO = jk_ble.build_command(jk_ble.Register.DEVICE_INFO)
+_SETTINGS_AND_STREAM = jk_ble.build_command(jk_ble.Register.SETTINGS_AND_STREAM)
+_GREETINGS = 3
+_GREETING_S = 2.0  # the device info comes within 0.1..0.5 s
+_MISSES_TO_REMIND = 2  # the stream has stopped: ask for it again
+_SETTINGS_EVERY_S = 60.0
+
+
+def _mac(address: str) -> str | None:
+    if re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", address):
+        return None
+    return "a Bluetooth address has six bytes, such as C8:47:80:12:34:56"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JkBleOptions:
+    """The keys of a `[[pack]]` with driver `jk-ble`."""
+
+    port: str = option(
+        help="Bluetooth address of the BMS, as bluetoothctl or the vendor's app shows it",
+        check=_mac,
+        example="C8:47:80:12:34:56",
+    )
+    adapter: str | None = option(
+        None, help="which Bluetooth adapter of this computer, such as hci1; default the first"
+    )
+
+
+class JkBle:
+    """The driver of one pack."""
+
+    def __init__(self, options: JkBleOptions, context: DriverContext) -> None:
+        self._pack = context.pack
+        self._clock = context.clock
+        self._timeout_s = context.timeout_s
+        self._link = BleLink(
+            options.port.upper(),
+            service=jk_ble.SERVICE,
+            characteristic=jk_ble.CHARACTERISTIC,
+            name=context.pack,
+            adapter=options.adapter,
+            heard=self._hear,
+        )
+        self._decoder = jk_ble.Decoder()
+        self._told = asyncio.Event()
+        """Set by every frame."""
+        self._device: jk_ble.DeviceInfo | None = None
+        self._identity: Identity | None = None
+        self._lasting = Lasting()
+        self._cells: jk_ble.Cells | None = None
+        """The newest that no poll has returned."""
+        self._heard_s = 0.0
+        self._bad: BadFrame | None = None
+        self._bytes_came = False
+        self._misses = 0
+        self._asked_s = 0.0
+
+    async def open(self) -> None:
+        """Connect, learn the layout, start the stream."""
+        await self.close()
+        await self._link.open()
+        for _ in range(_GREETINGS):
+            await self._link.write(_DEVICE_INFO)
+            await self._wait_for_device()
+            if self._device is not None:
+                break
+        else:
+            raise LinkTimeout(self._pack, f"{self._link.address} does not say which device it is")
+        if self._device.layout is None:
+            values = self._device.values
+            raise LinkError(
+                self._pack,
+                f"{values['model']} with software {values['software_version']!r} is not known:"
+                " nothing is read, for the same number may mean something else in it",
+            )
+        await self._ask()
+
+    async def close(self) -> None:
+        """Disconnect and forget half a frame."""
+        await self._link.close()
+        self._decoder = jk_ble.Decoder()
+        self._device = self._cells = self._bad = None
+        self._misses = 0
+        self._told.clear()
+
+    async def poll(self) -> Reading:
+        """Return the newest cell information, once; waits for one that is new."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._asked_s > _SETTINGS_EVERY_S:
+            await self._ask()
+        deadline_s = loop.time() + self._timeout_s
+        while self._cells is None and (left_s := deadline_s - loop.time()) > 0:
+            self._link.check()
+            await self._wait(left_s)
+        cells, self._cells = self._cells, None
+        if cells is None:
+            await self._miss()
+        assert cells is not None
+        self._misses, self._bad = 0, None
+        return reading_of(self._pack, self._heard_s, cells, self._lasting, self._identity)
+
+    async def _miss(self) -> None:
+        """Say what was missed, and ask for the stream again if it seems to have stopped."""
+        self._link.check()
+        self._misses += 1
+        if self._misses % _MISSES_TO_REMIND == 0:
+            await self._ask()
+        # Of bad frames in a row the first is told once: as long as bytes come, it stands for all.
+        bytes_came, self._bytes_came = self._bytes_came, False
+        if self._bad is not None and bytes_came:
+            raise self._bad.error()
+        raise LinkTimeout(self._pack, f"{self._link.address} is connected, but silent")
+
+    async def _ask(self) -> None:
+        self._asked_s = asyncio.get_running_loop().time()
+        await self._link.write(_SETTINGS_AND_STREAM)
+
+    async def _wait_for_device(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _GREETING_S
+        while self._device is None and (left_s := deadline_s - loop.time()) > 0:
+            self._link.check()
+            await self._wait(left_s)
+
+    async def _wait(self, for_s: float) -> None:
+        """Wait for the next frame; the link is looked after at least every second."""
+        self._told.clear()
+        try:
+            async with asyncio.timeout(min(for_s, 1.0)):
+                await self._told.wait()
+        except TimeoutError:
+            return
+
+    def _hear(self, data: bytes) -> None:
+        self._bytes_came = True
+        for event in self._decoder.feed(data):
+            if isinstance(event, jk_ble.Cells):
+                self._cells, self._heard_s = event, self._clock.now_s()
+            elif isinstance(event, jk_ble.Settings):
+                self._lasting = lasting_of(event)
+            elif isinstance(event, jk_ble.DeviceInfo):
+                self._device, self._identity = event, identity_of(event)
+            elif isinstance(event, BadFrame) and event.kind != "header":
+                self._bad = event
+            self._told.set()
+
+
+DRIVER = DriverKind(
+    name="jk-ble",
+    summary="JK BMS over Bluetooth (all three layouts)",
+    options=JkBleOptions,
+    build=JkBle,
+    extra="ble",
+)

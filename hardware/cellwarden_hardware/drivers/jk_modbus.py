@@ -1,0 +1,250 @@
+"""JK BMS of the PB "inverter" series (and newer B series) over RS485, UART protocol 1: Modbus.
+
+Many packs share one adapter: each `[[pack]]` names the same port and its own address. Captures of
+hardware 14, 15 and 19 decode. Packs are asked by the trigger write that brings a whole frame,
+because plain reads fail on many boards; nothing else is ever written. Where a pack is set to
+address 0 it is the master of the bus and polls the others: then we only listen.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from cellwarden.config.options import option
+from cellwarden.errors import FrameError, LinkTimeout
+from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.links.serial import SerialLink
+from cellwarden.links.shared import SharedLine
+from cellwarden.model import Identity, Reading
+from cellwarden_hardware.codecs import jk_modbus
+from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
+from cellwarden_hardware.codecs.scanner import BadFrame
+from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
+
+_SPACING_S = 0.1
+"""From request to request; faster bursts made several packs answer at once."""
+_LEAST_SPACING_S = 0.05
+"""The latest that a pack begins to answer: on a full bus the next is asked after that."""
+_ROUND_S = 0.8
+"""What a round of all packs on a bus may take, so that each can be heard once a second."""
+_ANSWER_S = 0.5  # a pack begins within 35..50 ms and is through 27 ms later
+_SILENT_ANSWER_S = 0.2  # for one that was silent last time: the others must not wait for it
+_SILENCE_S = 0.1  # nothing comes any more: the answer was cut
+_GATEWAY_SILENCE_S = 0.5
+_ANSWER_BYTES = 308
+_SETTINGS_EVERY_S = 60.0
+_TRIES_WITH_ASIDE = 3  # then it is simply not there, and the bus has other packs
+_TRY_AGAIN_S = 10.0  # for settings and device info that did not come
+_MASTER_CYCLE_S = 6.0  # a master takes 4.4 s for all of 15 addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JkModbusOptions:
+    """The keys of a `[[pack]]` with driver `jk-modbus`."""
+
+    port: str = option(
+        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port; the same"
+        " for every pack on the bus",
+        example="/dev/ttyUSB0",
+    )
+    address: int = option(
+        1,
+        help="as set by the DIP switches (1 to 15) or in the app; 0, the master, only with"
+        " listen_only",
+        minimum=0,
+        maximum=jk_modbus.MAX_ADDRESS,
+    )
+    baudrate: int = option(
+        115200, help="speed of the port", unit="baud", minimum=1200, maximum=921600
+    )
+    listen_only: bool = option(
+        False,
+        help="true where a pack is the master of the bus (address 0): nothing is sent, each pack is"
+        " heard about every 4.4 s, so set max_age_s = 15",
+    )
+
+    def __post_init__(self) -> None:
+        if self.address == 0 and not self.listen_only:
+            raise ValueError(
+                "address 0 is the master of the bus and answers nobody: set listen_only = true, or"
+                " another address on the pack"
+            )
+
+
+class JkModbus:
+    """The driver of one pack; the bus is shared with the drivers of the others."""
+
+    def __init__(self, options: JkModbusOptions, context: DriverContext) -> None:
+        self._pack = context.pack
+        self._clock = context.clock
+        self._address = options.address
+        self._listen_only = options.listen_only
+        self._answer_s = min(context.timeout_s, _ANSWER_S)
+        self._line = SharedLine(options.port, baudrate=options.baudrate, name=context.pack)
+        self._silence_s = _GATEWAY_SILENCE_S if "://" in options.port else _SILENCE_S
+        self._decoder = jk_modbus.Decoder()
+        self._requests = {
+            register: jk_modbus.trigger_request(options.address, register)
+            for register in jk_modbus.TRIGGERS
+        }
+        self._lasting = Lasting()
+        self._identity: Identity | None = None
+        self._due_s = dict.fromkeys((jk_modbus.SETTINGS, jk_modbus.DEVICE_INFO), float("-inf"))
+        self._silent = 0
+        self._polls = 0
+        self._other_master = False
+
+    async def open(self) -> None:
+        """Join the bus."""
+        self._silent = 0
+        await self._line.open()
+
+    async def close(self) -> None:
+        """Leave the bus and forget half a frame."""
+        self._decoder.reset()
+        await self._line.close()
+
+    async def poll(self) -> Reading:
+        """Ask for the status and return it; settings and device info when their time has come."""
+        if self._listen_only:
+            return await self._overhear()
+        spacing_s = self._spacing_s()
+        async with self._line.turn(spacing_s) as link:
+            # Some firmware answers only if it was asked something just before.
+            if 0 < self._silent <= _TRIES_WITH_ASIDE:
+                await self._ask_aside(link, jk_modbus.SETTINGS)
+                await asyncio.sleep(spacing_s)
+            answer = await self._ask_status(link)
+            reading = self._reading(answer, self._clock.now_s())
+            self._polls += 1
+            # One pack a round asks for more than the status, and none with its first poll.
+            if (self._polls + self._address) % self._line.holders == 0 and self._polls > 1:
+                await self._ask_what_is_due(link, spacing_s)
+        return reading
+
+    async def _ask_status(self, link: SerialLink) -> jk_modbus.Answer:
+        try:
+            answer = await self._ask(link, jk_modbus.STATUS)
+        except LinkTimeout:
+            self._silent += 1
+            raise
+        self._silent = 0
+        return answer
+
+    async def _ask_what_is_due(self, link: SerialLink, spacing_s: float) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for register, due_s in self._due_s.items():
+            if now_s >= due_s:
+                await asyncio.sleep(spacing_s)
+                await self._ask_aside(link, register)
+                return
+
+    async def _ask_aside(self, link: SerialLink, register: int) -> None:
+        """Ask for something that can wait; no answer is no harm."""
+        self._due_s[register] = asyncio.get_running_loop().time() + _TRY_AGAIN_S
+        with contextlib.suppress(LinkTimeout, FrameError):
+            self._keep((await self._ask(link, register)).body)
+
+    def _keep(self, body: object) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if isinstance(body, Settings):
+            self._lasting = lasting_of(body)
+            self._due_s[jk_modbus.SETTINGS] = now_s + _SETTINGS_EVERY_S
+        elif isinstance(body, DeviceInfo):
+            self._identity = identity_of(body)
+            self._due_s[jk_modbus.DEVICE_INFO] = float("inf")
+
+    async def _ask(self, link: SerialLink, register: int) -> jk_modbus.Answer:
+        """Return this pack's answer; echoes, noise and what others say late are skipped."""
+        loop = asyncio.get_running_loop()
+        self._decoder.reset()
+        self._other_master = False
+        link.discard()
+        await link.write(self._requests[register])
+        deadline_s = loop.time() + (_SILENT_ANSWER_S if self._silent else self._answer_s)
+        noise: BadFrame | None = None
+        heard = 0
+        while (left_s := deadline_s - loop.time()) > 0:
+            at_least = max(self._decoder.missing, _ANSWER_BYTES - heard)
+            data = await self._hear(link, left_s, at_least)
+            heard += len(data)
+            events = self._decoder.feed(data)
+            if len(data) < at_least:  # the line fell silent
+                events += self._decoder.reset()
+            for event in events:
+                if isinstance(event, BadFrame) and event.kind == "header":
+                    noise = event
+                elif (answer := self._answer_in(event, register)) is not None:
+                    return answer
+            if not data:
+                break
+        if noise is not None and heard >= _ANSWER_BYTES:
+            raise noise.error()
+        raise LinkTimeout(self._pack, self._why_silent())
+
+    def _answer_in(self, event: jk_modbus.Event, register: int) -> jk_modbus.Answer | None:
+        """Return the answer if it is one to us; FrameError if it is damaged, or a refusal."""
+        if isinstance(event, BadFrame):
+            raise event.error()
+        if isinstance(event, jk_modbus.WriteRequest):
+            self._other_master = self._other_master or event.address != self._address
+        elif event.address == self._address:
+            if isinstance(event, jk_modbus.Refused):
+                raise event.error()
+            if isinstance(event, jk_modbus.Answer) and event.register == register:
+                return event
+        return None
+
+    async def _hear(self, link: SerialLink, wait_s: float, at_least: int) -> bytes:
+        try:
+            return await link.read(wait_s, at_least=at_least, silence_s=self._silence_s)
+        except LinkTimeout:
+            return b""
+
+    def _why_silent(self) -> str:
+        if self._other_master:
+            return (
+                f"another master asks on {self._line.url}: set listen_only = true for every pack on"
+                " this bus, or no pack to address 0"
+            )
+        return f"no answer from address {self._address} on {self._line.url}"
+
+    async def _overhear(self) -> Reading:
+        """Wait until the master of the bus has made this pack send its status."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _MASTER_CYCLE_S
+        bad: BadFrame | None = None
+        while (left_s := deadline_s - loop.time()) > 0:
+            reading: Reading | None = None
+            for event in self._decoder.feed(await self._line.listen(min(left_s, 1.0))):
+                if isinstance(event, BadFrame):
+                    bad = event if event.kind != "header" else bad
+                elif isinstance(event, jk_modbus.Answer) and event.address == self._address:
+                    if event.register == jk_modbus.STATUS:
+                        reading = self._reading(event, self._clock.now_s())
+                    else:
+                        self._keep(event.body)
+            if reading is not None:
+                return reading
+        if bad is not None:
+            raise bad.error()
+        raise LinkTimeout(
+            self._pack, f"nothing from address {self._address} on {self._line.url}: is there a"
+            " master on the bus (a pack with address 0)?"
+        )  # fmt: skip
+
+    def _reading(self, answer: jk_modbus.Answer, heard_s: float) -> Reading:
+        assert isinstance(answer.body, Cells)  # the codec refuses a register with another frame
+        return reading_of(self._pack, heard_s, answer.body, self._lasting, self._identity)
+
+    def _spacing_s(self) -> float:
+        share_s = _ROUND_S / max(1, self._line.holders)
+        return max(_LEAST_SPACING_S, min(_SPACING_S, share_s))
+
+
+DRIVER = DriverKind(
+    name="jk-modbus",
+    summary="JK BMS of the PB series, RS485 Modbus: many packs on one adapter",
+    options=JkModbusOptions,
+    build=JkModbus,
+)

@@ -1,0 +1,110 @@
+"""Which emulated device answers which driver: for `cellwarden emulate` and the contract tests.
+
+An emulated device that stands here is offered to users and runs against its driver in every
+contract test, without another line. Its module is imported only when one is built.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cellwarden.model import Parameters
+
+if TYPE_CHECKING:
+    from cellwarden_hardware.simulator.device import EmulatedDevice
+    from cellwarden_hardware.simulator.snapshot import SnapshotSource
+
+# ruff: noqa: PLC0415  # imported when built
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatedKind:
+    """A kind of emulated device."""
+
+    driver: str
+    """The driver that reads it; also its own name."""
+    summary: str
+    build: Callable[["SnapshotSource", Parameters | None, str], "EmulatedDevice[Any]"]
+    """Called with a pack, its BMS's settings (None: the chemistry's preset) and a name."""
+    build_line: (
+        Callable[[Sequence["SnapshotSource"], Parameters | None], "EmulatedDevice[Any]"] | None
+    ) = None
+    """Called with several packs, that answer on one line to the addresses 1, 2 ...; None where
+    the protocol has no addresses. The driver's option for them is `address`."""
+    driver_options: Mapping[str, object] = field(default_factory=dict)
+    """What the driver needs beside the port to read the device as it is built."""
+
+
+def _jk_rs485(
+    source: "SnapshotSource", parameters: Parameters | None, name: str
+) -> "EmulatedDevice[Any]":
+    from cellwarden_hardware.simulator.jk_device import EmulatedJk
+
+    return EmulatedJk(source, parameters=parameters, name=name)
+
+
+def _jk_modbus(
+    source: "SnapshotSource",
+    parameters: Parameters | None,
+    name: str,  # noqa: ARG001  # a pack of a bus is known by its address
+) -> "EmulatedDevice[Any]":
+    return _jk_modbus_line((source,), parameters)
+
+
+def _jk_modbus_line(
+    sources: Sequence["SnapshotSource"], parameters: Parameters | None
+) -> "EmulatedDevice[Any]":
+    from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
+
+    return EmulatedJkModbus(dict(enumerate(sources, start=1)), parameters=parameters)
+
+
+def _jbd(
+    source: "SnapshotSource", parameters: Parameters | None, name: str
+) -> "EmulatedDevice[Any]":
+    from cellwarden_hardware.simulator.jbd_device import EmulatedJbd
+
+    return EmulatedJbd(source, parameters=parameters, name=name)
+
+
+def _daly(
+    source: "SnapshotSource",
+    parameters: Parameters | None,  # noqa: ARG001  # its settings cannot be read
+    name: str,
+) -> "EmulatedDevice[Any]":
+    from cellwarden_hardware.simulator.daly_device import EmulatedDaly
+
+    return EmulatedDaly(source, name=name)
+
+
+def _daly_line(
+    sources: Sequence["SnapshotSource"],
+    parameters: Parameters | None,  # noqa: ARG001
+) -> "EmulatedDevice[Any]":
+    from cellwarden_hardware.simulator.daly_device import EmulatedDaly
+
+    first, *others = sources
+    return EmulatedDaly(first, name="pack", others=dict(enumerate(others, start=2)))
+
+
+EMULATED: dict[str, EmulatedKind] = {
+    kind.driver: kind
+    for kind in (
+        EmulatedKind(driver="jk-rs485", summary='JK BMS, "4E 57"', build=_jk_rs485),
+        EmulatedKind(
+            driver="jk-modbus",
+            summary="JK BMS, Modbus of the PB series",
+            build=_jk_modbus,
+            build_line=_jk_modbus_line,
+            driver_options={"address": 1},
+        ),
+        EmulatedKind(driver="jbd", summary="JBD (Xiaoxiang) board", build=_jbd),
+        EmulatedKind(
+            driver="daly",
+            summary="Daly board, A5 frames",
+            build=_daly,
+            build_line=_daly_line,
+            driver_options={"address": 1},
+        ),
+    )
+}

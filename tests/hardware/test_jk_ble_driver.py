@@ -1,0 +1,365 @@
+"""The driver `jk-ble` with the real bleak, over an emulated `org.bluez` on a private D-Bus."""
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from cellwarden.clock import Clock
+from cellwarden.config.options import Option
+from cellwarden.errors import FrameError, LinkError, LinkTimeout
+from cellwarden.hooks import DriverContext
+from cellwarden.model import AlarmKind, Identity
+from cellwarden_hardware import ble
+from cellwarden_hardware.codecs.jk_ble import FrameType
+from cellwarden_hardware.drivers.jk_ble import DRIVER, JkBle, JkBleOptions
+from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
+from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.jk_frames import frame
+from support.tools import missing, require_tool
+
+CONFIG = """<busconfig>
+  <type>session</type>
+  <listen>{address}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+SNAPSHOT = PackSnapshot(
+    at_s=0.0,
+    chemistry="LiFePO4",
+    cell_voltages_v=(3.3004, 3.3016, 3.3021, 3.2999),
+    current_a=-12.344,
+    temperatures_c=(21.44, -3.2),
+    mos_temperature_c=28.6,
+    soc_percent=63.4,
+    true_soc_percent=60.0,
+    capacity_ah=279.6,
+    design_capacity_ah=280.0,
+    cycles=12,
+    cycle_charge_ah=3361.2,
+    runtime_s=7265.0,
+    charge_fet_on=True,
+    discharge_fet_on=False,
+    balancing=True,
+    charge_switch_on=True,
+    discharge_switch_on=True,
+    balance_switch_on=False,
+    protections=frozenset({AlarmKind.CELL_UNDERVOLTAGE}),
+)
+
+
+class FixedPack:
+    def snapshot(self) -> PackSnapshot:
+        return SNAPSHOT
+
+
+@pytest.fixture
+def bus_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a system bus of our own; nobody is on it yet."""
+    if find_spec("bleak") is None:
+        missing("bleak (the extra ble)")
+    address = f"unix:path={tmp_path}/bus"
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+    (tmp_path / "bus.conf").write_text(CONFIG.format(address=address))
+    return address
+
+
+@contextlib.asynccontextmanager
+async def daemon(address: str) -> AsyncIterator[None]:
+    """Run a dbus-daemon; bleak keeps its connection to it until it ends."""
+    config = Path(address.removeprefix("unix:path=")).with_name("bus.conf")
+    program = require_tool("dbus-daemon", "dbus-daemon")
+    command = [program, f"--config-file={config}", "--nofork", "--print-address"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"unix:")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+        await asyncio.sleep(0.1)
+
+
+def driver_for(*, timeout_s: float = 1.0, **options: object) -> JkBle:
+    context = DriverContext(pack="left", clock=Clock(), timeout_s=timeout_s)
+    return JkBle(JkBleOptions(port=ADDRESS.lower(), **options), context)
+
+
+@contextlib.asynccontextmanager
+async def in_the_air(
+    address: str, *, timeout_s: float = 1.0, **options: object
+) -> AsyncIterator[tuple[EmulatedJkBle, JkBle]]:
+    """Yield a BMS in range, and a driver that is not yet connected."""
+    async with daemon(address):
+        device = EmulatedJkBle(FixedPack(), period_s=0.05, **options)
+        await device.start(address)
+        driver = driver_for(timeout_s=timeout_s)
+        try:
+            yield device, driver
+        finally:
+            await driver.close()
+            await device.stop()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("piece", [20, 128, 244, 330])
+@pytest.mark.parametrize("two_characteristics", [False, True])
+def test_a_pack_is_read_in_pieces_of_any_size_from_every_radio(
+    bus_address: str, piece: int, two_characteristics: bool
+) -> None:
+    async def test() -> None:
+        async with in_the_air(
+            bus_address, piece=piece, two_characteristics=two_characteristics
+        ) as (device, driver):
+            await driver.open()
+            first = await driver.poll()
+            second = await driver.poll()
+            assert device.commands == [0x97, 0x96]
+            assert second.heard_s > first.heard_s
+            assert second.cell_voltages_v == (3.3, 3.302, 3.302, 3.3)
+            assert second.current_a == -12.344
+            assert second.temperatures_c == (21.4, -3.2)
+            assert second.soc_percent == 63
+            assert [alarm.kind for alarm in second.alarms] == [AlarmKind.CELL_UNDERVOLTAGE]
+            assert second.settings is not None
+            assert second.settings["cell_overvoltage_v"] == 3.6
+            assert second.balance_switch_on is False
+            assert second.identity == Identity(
+                manufacturer="JK",
+                model="JK-PB2A16S20P",
+                serial_number="40110480001",
+                hardware_version="15A",
+                firmware_version="15.38",
+                name="emulated",
+            )
+            assert "123456" not in repr(second)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("device_id", "settings_id", "cells_id", "cells", "current_a", "balancing"),
+    [
+        (
+            "ble-jk04-b2a16s-devinfo",
+            "ble-jk04-b2a16s-settings",
+            "ble-jk04-b2a16s-cell-balancing",
+            16,
+            None,
+            True,
+        ),
+        (
+            "ble-24s-bd6a17s6p-devinfo",
+            "ble-24s-bd6a17s6p-settings",
+            "ble-24s-bd6a17s6p-cell-current",
+            16,
+            11.049,
+            True,
+        ),
+        (
+            "ble-32s-b2a8s20p-1117-devinfo",
+            "ble-32s-b2a8s20p-1117-settings",
+            "ble-32s-b2a8s20p-1117-cell",
+            8,
+            0.0,
+            True,
+        ),
+    ],
+)
+def test_captured_frames_of_each_layout_become_readings(
+    bus_address: str,
+    device_id: str,
+    settings_id: str,
+    cells_id: str,
+    cells: int,
+    current_a: float | None,
+    balancing: bool,
+) -> None:
+    frames = {
+        FrameType.DEVICE_INFO: frame("jk_ble", device_id),
+        FrameType.SETTINGS: frame("jk_ble", settings_id),
+        FrameType.CELL_INFO: frame("jk_ble", cells_id),
+    }
+
+    async def test() -> None:
+        async with in_the_air(bus_address, frames=frames) as (_, driver):
+            await driver.open()
+            reading = await driver.poll()
+            assert len(reading.cell_voltages_v) == cells
+            assert reading.current_a == current_a
+            assert reading.balancing is balancing
+            assert reading.settings is not None
+
+    run(test)
+
+
+def test_a_device_that_is_not_known_is_not_read(bus_address: str) -> None:
+    whole = bytearray(frame("jk_ble", "ble-32s-pb-1538-devinfo"))
+    whole[30:35] = b"2.1\0\0"
+    whole[-1] = sum(whole[:-1]) & 0xFF
+
+    async def test() -> None:
+        frames = {FrameType.DEVICE_INFO: bytes(whole)}
+        async with in_the_air(bus_address, frames=frames) as (device, driver):
+            with pytest.raises(LinkError, match=r"JK_PB2A16S15P with software '2\.1' is not known"):
+                await driver.open()
+            assert device.commands == [0x97]
+
+    run(test)
+
+
+def test_corrupt_frames_are_a_frame_error_and_the_next_one_is_fine(bus_address: str) -> None:
+    async def test() -> None:
+        async with in_the_air(bus_address, timeout_s=0.3) as (device, driver):
+            await driver.open()
+            await driver.poll()
+            device.corrupt = True
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(FrameError):
+                await driver.poll()  # what came before
+            with pytest.raises(FrameError) as caught:
+                await driver.poll()
+            assert caught.value.kind == "checksum"
+            device.corrupt = False
+            assert (await driver.poll()).soc_percent == 63
+
+    run(test)
+
+
+def test_a_stream_that_stops_is_asked_for_again(bus_address: str) -> None:
+    async def test() -> None:
+        async with in_the_air(bus_address, timeout_s=0.1) as (device, driver):
+            await driver.open()
+            await driver.poll()
+            device.silent = True
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(LinkTimeout):
+                await driver.poll()  # what came before
+            for _ in range(2):
+                with pytest.raises(LinkTimeout, match=f"left: {ADDRESS} is connected, but silent"):
+                    await driver.poll()
+            assert device.commands[2:] == [0x96]
+            device.silent = False
+            await asyncio.sleep(0.1)
+            assert (await driver.poll()).soc_percent == 63
+
+    run(test)
+
+
+def test_out_of_range_ends_the_poll_at_once_and_back_in_range_it_is_found(
+    bus_address: str,
+) -> None:
+    async def test() -> None:
+        async with in_the_air(bus_address, timeout_s=30.0) as (device, driver):
+            await driver.open()
+            await driver.poll()
+            device.silent = True
+            await asyncio.sleep(0.1)
+            driver._cells = None
+            polling = asyncio.create_task(driver.poll())
+            await asyncio.sleep(0.05)
+            device.drop()
+            async with asyncio.timeout(2.0):
+                with pytest.raises(LinkError, match=f"left: {ADDRESS} has gone"):
+                    await polling
+            device.silent = False
+            await driver.open()
+            assert (await driver.poll()).soc_percent == 63
+            assert device.connections == 2
+
+    run(test)
+
+
+def test_a_device_out_of_range_is_said_so(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ble, "CONNECT_S", 0.2)
+
+    async def test() -> None:
+        async with in_the_air(bus_address) as (device, driver):
+            device.in_range = False
+            with pytest.raises(LinkError, match="is it in range, and the vendor's app closed"):
+                await driver.open()
+
+    run(test)
+
+
+def test_an_empty_list_of_services_is_said_so_with_what_to_do(bus_address: str) -> None:
+    async def test() -> None:
+        async with in_the_air(bus_address) as (device, driver):
+            device.no_characteristics = True
+            with pytest.raises(LinkError, match=f"bluetoothctl remove {ADDRESS}"):
+                await driver.open()
+            device.no_characteristics = False
+            await asyncio.sleep(0.05)
+            await driver.open()
+            assert (await driver.poll()).soc_percent == 63
+
+    run(test)
+
+
+def test_a_device_that_never_says_who_it_is_is_a_timeout(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cellwarden_hardware.drivers.jk_ble._GREETING_S", 0.05)
+
+    async def test() -> None:
+        async with in_the_air(bus_address) as (device, driver):
+            device.silent = True
+            with pytest.raises(LinkTimeout, match="does not say which device it is"):
+                await driver.open()
+            assert device.commands == [0x97, 0x97, 0x97]
+
+    run(test)
+
+
+def test_a_computer_without_bluetooth_is_said_so(bus_address: str) -> None:
+    async def test() -> None:
+        driver = driver_for()
+        with pytest.raises(LinkError, match=f"left: .*cannot connect to {ADDRESS}"):
+            await driver.open()
+        with pytest.raises(LinkError, match=f"left: {ADDRESS} is not connected"):
+            await driver.poll()
+        await driver.close()
+        await driver.close()
+
+    run(test)
+
+
+def test_a_close_leaves_no_task_behind(bus_address: str) -> None:
+    async def test() -> None:
+        async with in_the_air(bus_address) as (_, driver):
+            await driver.open()
+            polling = asyncio.create_task(driver.poll())
+            await asyncio.sleep(0)
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(test)
+
+
+@pytest.mark.parametrize("address", ["C8:47:80:12:34", "C8-47-80-12-34-56", "hci0", ""])
+def test_an_address_has_six_bytes(address: str) -> None:
+    meaning = JkBleOptions.__dataclass_fields__["port"].metadata["option"]
+    assert isinstance(meaning, Option)
+    assert meaning.check is not None
+    assert meaning.check(address) is not None
+    assert meaning.check("C8:47:80:12:34:56") is None
+
+
+def test_the_driver_is_described_for_the_configuration() -> None:
+    assert DRIVER.name == "jk-ble"
+    assert DRIVER.extra == "ble"

@@ -1,0 +1,573 @@
+"""The driver `jk-modbus` on a real pseudo terminal, with emulated packs behind it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from cellwarden.clock import Clock
+from cellwarden.errors import FrameError, LinkError, LinkTimeout
+from cellwarden.hooks import DriverContext
+from cellwarden.links.serial import SerialLink
+from cellwarden.model import AlarmKind, Identity, Reading
+from cellwarden.runtime.polling import Poller
+from cellwarden_hardware.codecs import jk_modbus
+from cellwarden_hardware.codecs.jk_modbus_registers import read_registers
+from cellwarden_hardware.drivers.jk_modbus import DRIVER, JkModbus, JkModbusOptions
+from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
+from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.jk_frames import frame
+
+CAPTURED = frame("jk_modbus", "modbus-pb2a16s15p-1510-status")
+
+SNAPSHOT = PackSnapshot(
+    at_s=0.0,
+    chemistry="LiFePO4",
+    cell_voltages_v=(3.3004, 3.3016, 3.3021, 3.2999),
+    current_a=-12.344,
+    temperatures_c=(21.44, -3.2),
+    mos_temperature_c=28.6,
+    soc_percent=63.4,
+    true_soc_percent=60.0,
+    capacity_ah=279.6,
+    design_capacity_ah=280.0,
+    cycles=12,
+    cycle_charge_ah=3361.2,
+    runtime_s=7265.0,
+    charge_fet_on=True,
+    discharge_fet_on=False,
+    balancing=True,
+    charge_switch_on=True,
+    discharge_switch_on=True,
+    balance_switch_on=False,
+    protections=frozenset({AlarmKind.CELL_UNDERVOLTAGE, AlarmKind.SHORT_CIRCUIT}),
+)
+
+
+class FixedPack:
+    def __init__(self, **changes: object) -> None:
+        self.now = replace(SNAPSHOT, **changes)
+
+    def snapshot(self) -> PackSnapshot:
+        return self.now
+
+
+def driver_for(port: str, address: int = 1, **options: object) -> JkModbus:
+    timeout_s = options.pop("timeout_s", 1.0)
+    context = DriverContext(pack=f"pack-{address}", clock=Clock(), timeout_s=timeout_s)
+    return JkModbus(JkModbusOptions(port=port, address=address, **options), context)
+
+
+@contextlib.asynccontextmanager
+async def bus(
+    *addresses: int, play: tuple[bytes, ...] = (), **options: object
+) -> AsyncIterator[tuple[EmulatedJkModbus, list[JkModbus]]]:
+    """Yield a bus with a pack at each address, its SoC ten times that, and open drivers."""
+    packs = {address: FixedPack(soc_percent=10.0 * address) for address in addresses or (1,)}
+    device = EmulatedJkModbus(packs, play=play)
+    await device.start()
+    drivers = [driver_for(device.port, address, **options) for address in packs]
+    for driver in drivers:
+        await driver.open()
+    try:
+        yield device, drivers
+    finally:
+        for driver in drivers:
+            await driver.close()
+        await device.stop()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+# ------------------------------------------------------------------ what is made of a frame
+
+
+def test_a_captured_frame_becomes_a_reading() -> None:
+    async def test() -> None:
+        async with bus(play=(CAPTURED,)) as (_, (driver,)):
+            before_s = driver._clock.now_s()
+            reading = await driver.poll()
+            assert reading.pack == "pack-1"
+            assert before_s <= reading.heard_s <= driver._clock.now_s()
+            assert reading.cell_voltages_v == (
+                3.357, 3.357, 3.357, 3.356, 3.356, 3.357, 3.356, 3.356
+            )  # fmt: skip
+            assert reading.wire_resistances_ohm[:2] == (0.066, 0.066)
+            assert (reading.voltage_v, reading.current_a) == (26.852, 17.841)
+            # two of the three further sensors, whose first repeats the MOSFETs'
+            assert reading.temperatures_c == (29.6, 29.4, 28.6, 28.6)
+            assert reading.mos_temperature_c == 30.0
+            assert (reading.soc_percent, reading.soh_percent) == (88, 100)
+            assert (reading.capacity_ah, reading.remaining_ah) == (220.0, 193.465)
+            assert (reading.cycles, reading.cycle_charge_ah) == (101, 22418.4)
+            assert reading.runtime_s == 13503354
+            assert (reading.charge_fet_on, reading.discharge_fet_on) == (True, True)
+            assert (reading.balancing, reading.heating) == (False, False)
+            assert (reading.alarms, reading.alarm_bits) == ((), 0)
+            assert reading.charge_switch_on is None
+            assert reading.settings is None
+            assert reading.identity is None
+
+    run(test)
+
+
+def test_settings_and_identity_follow_with_the_next_polls() -> None:
+    async def test() -> None:
+        async with bus() as (_, (driver,)):
+            first = await driver.poll()
+            second = await driver.poll()
+            third = await driver.poll()
+            assert (first.settings, second.identity) == (None, None)
+            assert third.settings is not None
+            assert third.settings["cell_overvoltage_v"] == 3.6
+            assert third.settings["shutdown_v"] == 2.5
+            assert "discharge_undertemperature_c" not in third.settings
+            assert (third.charge_switch_on, third.balance_switch_on) == (True, False)
+            fourth = await driver.poll()
+            assert fourth.settings is third.settings
+            assert fourth.identity == Identity(
+                manufacturer="JK",
+                model="JK-PB2A16S20P",
+                serial_number="40110480001",
+                hardware_version="15A",
+                firmware_version="15.38",
+                name="pack 1",
+            )
+            assert "123456" not in repr(fourth)
+
+    run(test)
+
+
+def test_the_pack_lives() -> None:
+    async def test() -> None:
+        async with bus() as (_, (driver,)):
+            reading = await driver.poll()
+            assert reading.cell_voltages_v == (3.3, 3.302, 3.302, 3.3)
+            assert reading.voltage_v == 13.204
+            assert reading.current_a == -12.344
+            assert reading.temperatures_c == (21.4, -3.2)
+            assert reading.mos_temperature_c == 28.6
+            assert (reading.soc_percent, reading.soh_percent) == (10, 100)
+            assert (reading.charge_fet_on, reading.discharge_fet_on) == (True, False)
+            assert reading.balancing is True
+            assert reading.alarm_bits == 1 << 11 | 1 << 14
+            assert {alarm.kind for alarm in reading.alarms} == SNAPSHOT.protections
+            assert all(alarm.blocks_discharge for alarm in reading.alarms)
+
+    run(test)
+
+
+# ------------------------------------------------------------------ a bus with many packs
+
+
+def test_each_pack_is_heard_under_its_own_address() -> None:
+    async def test() -> None:
+        async with bus(1, 2, 3) as (_, drivers):
+            for _ in range(3):
+                readings = await asyncio.gather(*(driver.poll() for driver in drivers))
+                assert [reading.soc_percent for reading in readings] == [10, 20, 30]
+                assert [reading.pack for reading in readings] == ["pack-1", "pack-2", "pack-3"]
+
+    run(test)
+
+
+def test_requests_are_a_tenth_of_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_s: list[float] = []
+    write = SerialLink.write
+
+    async def stamped(link: SerialLink, data: bytes) -> None:
+        sent_s.append(asyncio.get_running_loop().time())
+        await write(link, data)
+
+    monkeypatch.setattr(SerialLink, "write", stamped)
+
+    async def test() -> None:
+        async with bus(1, 2) as (_, drivers):
+            for _ in range(2):
+                await asyncio.gather(*(driver.poll() for driver in drivers))
+        assert len(sent_s) >= 4
+        assert min(b - a for a, b in pairwise(sent_s)) >= 0.099
+
+    run(test)
+
+
+def test_a_mute_pack_does_not_cost_the_others_their_reading() -> None:
+    async def test() -> None:
+        async with bus(1, 2) as (device, (one, two)):
+            device.mute = {2}
+            for _ in range(2):
+                first, second = await asyncio.gather(one.poll(), two.poll(), return_exceptions=True)
+                assert isinstance(first, Reading)
+                assert isinstance(second, LinkTimeout)
+            device.mute = set()
+            assert (await two.poll()).soc_percent == 20
+
+    run(test)
+
+
+def test_a_late_answer_of_another_pack_is_not_taken_for_ours() -> None:
+    async def test() -> None:
+        late = jk_modbus.answer(2, CAPTURED[:300])
+        async with bus(play=(late + jk_modbus.answer(1, CAPTURED[:300]),)) as (_, (driver,)):
+            assert (await driver.poll()).soc_percent == 88
+        async with bus(play=(late,), timeout_s=0.2) as (_, (driver,)):
+            with pytest.raises(LinkTimeout, match="no answer from address 1"):
+                await driver.poll()
+
+    run(test)
+
+
+# ------------------------------------------------------------------ lines as they are
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"echo": True},
+        {"chopped": True},
+        {"echo": True, "chopped": True},
+        {"late_s": 0.05},
+        {"repeated": True},
+    ],
+    ids=str,
+)
+def test_bad_manners_of_a_line_do_no_harm(faults: dict[str, object]) -> None:
+    async def test() -> None:
+        async with bus(1, 2) as (device, drivers):
+            for name, value in faults.items():
+                setattr(device, name, value)
+            for _ in range(3):
+                readings = await asyncio.gather(*(driver.poll() for driver in drivers))
+                assert [reading.soc_percent for reading in readings] == [10, 20]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\x00", b"\x55", b"\x55\xaa\x00", b"\x01\x10\x16"], ids=bytes.hex
+)
+def test_noise_right_before_the_answer_does_no_harm(noise: bytes) -> None:
+    async def test() -> None:
+        async with bus(play=(noise + CAPTURED,)) as (_, (driver,)):
+            assert (await driver.poll()).soc_percent == 88
+
+    run(test)
+
+
+def test_a_corrupt_answer_is_a_frame_error_and_the_next_one_is_fine() -> None:
+    async def test() -> None:
+        async with bus() as (device, (driver,)):
+            device.corrupt = True
+            with pytest.raises(FrameError) as caught:
+                await driver.poll()
+            assert caught.value.kind == "checksum"
+            device.corrupt = False
+            assert (await driver.poll()).soc_percent == 10
+
+    run(test)
+
+
+def test_an_answer_without_its_head_is_a_frame_error() -> None:
+    async def test() -> None:
+        async with bus(play=(b"\x00" + CAPTURED[1:],)) as (_, (driver,)):
+            with pytest.raises(FrameError) as caught:
+                await driver.poll()
+            assert caught.value.kind == "header"
+
+    run(test)
+
+
+def test_half_an_answer_is_incomplete_long_before_the_timeout() -> None:
+    async def test() -> None:
+        async with bus(play=(CAPTURED[:287],), timeout_s=30.0) as (_, (driver,)):
+            async with asyncio.timeout(1.0):
+                with pytest.raises(FrameError) as caught:
+                    await driver.poll()
+            assert caught.value.kind == "incomplete"
+
+    run(test)
+
+
+def test_a_refusal_is_a_frame_error_with_its_code() -> None:
+    async def test() -> None:
+        async with bus(play=(jk_modbus.refusal(1, jk_modbus.WRITE, 2),)) as (_, (driver,)):
+            with pytest.raises(FrameError, match="exception 2: there is no such register"):
+                await driver.poll()
+
+    run(test)
+
+
+def test_silence_is_a_timeout_that_names_pack_address_and_port() -> None:
+    async def test() -> None:
+        async with bus(timeout_s=0.05) as (device, (driver,)):
+            device.silent = True
+            with pytest.raises(
+                LinkTimeout, match=f"pack-1: no answer from address 1 on {device.port}"
+            ):
+                await driver.poll()
+
+    run(test)
+
+
+def test_a_silent_pack_is_asked_for_its_settings_first() -> None:
+    async def test() -> None:
+        async with bus(timeout_s=0.05) as (device, (driver,)):
+            heard: list[int] = []
+            answer = device.answer
+
+            def only_after_settings(request: jk_modbus.WriteRequest) -> bytes | None:
+                heard.append(request.register)
+                return answer(request) if jk_modbus.SETTINGS in heard else None
+
+            device.answer = only_after_settings  # type: ignore[method-assign]
+            with pytest.raises(LinkTimeout):
+                await driver.poll()
+            assert (await driver.poll()).soc_percent == 10
+            assert heard == [jk_modbus.STATUS, jk_modbus.SETTINGS, jk_modbus.STATUS]
+
+    run(test)
+
+
+def test_another_master_on_the_bus_is_named() -> None:
+    async def test() -> None:
+        other = jk_modbus.trigger_request(7)
+        async with bus(play=(other, other), timeout_s=0.3) as (_, (driver,)):
+            with pytest.raises(LinkTimeout, match=r"another master asks on .*: set listen_only"):
+                await driver.poll()
+
+    run(test)
+
+
+def test_an_unplugged_adapter_ends_the_poll_at_once_for_every_pack() -> None:
+    async def test() -> None:
+        async with bus(1, 2, timeout_s=30.0) as (device, drivers):
+            device.silent = True
+            polling = [asyncio.create_task(driver.poll()) for driver in drivers]
+            await asyncio.sleep(0.02)
+            await device.stop()
+            async with asyncio.timeout(2.0):
+                ended = await asyncio.gather(*polling, return_exceptions=True)
+            assert all(isinstance(error, LinkError) for error in ended)
+            assert not any(isinstance(error, LinkTimeout) for error in ended)
+
+    run(test)
+
+
+def test_a_port_that_is_back_is_opened_again_for_every_pack(tmp_path: Path) -> None:
+    async def test() -> None:
+        link = tmp_path / "usb-adapter"
+        packs = {1: FixedPack(soc_percent=10.0), 2: FixedPack(soc_percent=20.0)}
+        device = EmulatedJkModbus(packs)
+        await device.start(link)
+        drivers = [driver_for(str(link), address) for address in packs]
+        for driver in drivers:
+            await driver.open()
+        await device.stop()
+        for driver in drivers:
+            with pytest.raises(LinkError):
+                await driver.poll()
+            await driver.close()
+            with pytest.raises(LinkError):
+                await driver.open()
+        await device.start(link)
+        for driver in drivers:
+            await driver.open()
+        readings = await asyncio.gather(*(driver.poll() for driver in drivers))
+        assert [reading.soc_percent for reading in readings] == [10, 20]
+        for driver in drivers:
+            await driver.close()
+        await device.stop()
+
+    run(test)
+
+
+def test_a_cancelled_poll_and_a_close_leave_nothing_behind() -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        watched, files = len(loop._selector.get_map()), open_files()
+        async with bus(1, 2) as (device, (one, two)):
+            device.silent = True
+            polling = asyncio.create_task(one.poll())
+            await asyncio.sleep(0.02)
+            polling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await polling
+            device.silent = False
+            assert (await two.poll()).soc_percent == 20
+            assert (await one.poll()).soc_percent == 10
+        assert len(loop._selector.get_map()) == watched
+        assert open_files() == files
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(test)
+
+
+# ------------------------------------------------------------------ the emulated bus
+
+
+def asked(device: EmulatedJkModbus, request: bytes) -> jk_modbus.Event | None:
+    (event,) = jk_modbus.Decoder().feed(request)
+    answer = device.answer(event)
+    return None if answer is None else jk_modbus.Decoder().feed(answer)[0]
+
+
+def test_the_emulated_packs_answer_reads_of_registers_with_the_same_values() -> None:
+    device = EmulatedJkModbus({3: FixedPack()})
+    answer = asked(device, jk_modbus.read_request(3, 0x1290, 10))
+    assert isinstance(answer, jk_modbus.Registers)
+    shown = read_registers(0x1290, answer.words)
+    assert (shown["voltage"], shown["current"]) == (13.204, -12.344)
+    assert (shown["temperature_1"], shown["temperature_2"]) == (21.4, -3.2)
+    answer = asked(device, jk_modbus.read_request(3, 0x100C, 2))
+    assert isinstance(answer, jk_modbus.Registers)
+    assert read_registers(0x100C, answer.words) == {"cell_ovp": 3.6}
+
+
+def test_the_emulated_packs_refuse_registers_that_are_not_there() -> None:
+    device = EmulatedJkModbus({3: FixedPack()})
+    refused = asked(device, jk_modbus.read_request(3, 0x1800, 2))
+    assert refused == jk_modbus.Refused(address=3, function=3, code=2)
+
+
+def test_the_emulated_packs_are_silent_to_other_addresses_and_to_writes() -> None:
+    device = EmulatedJkModbus({3: FixedPack()})
+    assert asked(device, jk_modbus.read_request(4, 0x1290, 10)) is None
+    assert asked(device, bytes.fromhex("031010700002040000000032f3")) is None
+
+
+# ------------------------------------------------------------------ only listening
+
+
+def test_with_a_master_on_the_bus_nothing_is_sent_and_every_pack_is_heard() -> None:
+    async def test() -> None:
+        async with bus(0, 1, 2, listen_only=True) as (device, drivers):
+            polling = [asyncio.create_task(driver.poll()) for driver in drivers]
+            await asyncio.sleep(0.02)
+            device.master_cycle()
+            readings = [await poll for poll in polling]
+            assert [reading.soc_percent for reading in readings] == [0, 10, 20]
+            polling = [asyncio.create_task(driver.poll()) for driver in drivers]
+            await asyncio.sleep(0.02)
+            device.master_cycle()
+            readings = [await poll for poll in polling]
+            assert [reading.soc_percent for reading in readings] == [0, 10, 20]
+            assert all(reading.settings is not None for reading in readings)
+            assert device.requests == 0
+
+    run(test)
+
+
+def test_a_master_that_is_silent_is_a_timeout_that_says_what_to_look_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cellwarden_hardware.drivers.jk_modbus._MASTER_CYCLE_S", 0.1)
+
+    async def test() -> None:
+        async with bus(0, listen_only=True) as (_, (driver,)):
+            with pytest.raises(LinkTimeout, match="is there a master on the bus"):
+                await driver.poll()
+
+    run(test)
+
+
+def test_address_0_answers_nobody() -> None:
+    with pytest.raises(ValueError, match="set listen_only = true"):
+        JkModbusOptions(port="/dev/ttyUSB0", address=0)
+    assert JkModbusOptions(port="/dev/ttyUSB0", address=0, listen_only=True).address == 0
+
+
+def test_the_driver_is_described_for_the_configuration() -> None:
+    assert DRIVER.name == "jk-modbus"
+    assert DRIVER.extra is None
+    built = DRIVER.build(
+        DRIVER.options(port="/dev/ttyUSB0"),
+        DriverContext(pack="left", clock=Clock(), timeout_s=1.0),
+    )
+    assert isinstance(built, JkModbus)
+
+
+# ------------------------------------------------------------------ a full bus
+
+PACKS = 16
+FOR_S = 15.0
+
+
+class Counted:
+    """What one pack's poller handed over."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+
+    def done(self, _: Poller, reading: Reading | None) -> None:
+        if reading is not None:
+            self.readings.append(reading)
+
+
+def right(address: int, reading: Reading) -> bool:
+    """Return whether a reading is exactly what that pack says, at any moment."""
+    return (
+        reading.soc_percent == address
+        and reading.cell_voltages_v == (3.0 + address / 1000,) * 16
+        and reading.current_a == float(address)
+        and reading.voltage_v == round(16 * (3.0 + address / 1000), 3)
+        and reading.temperatures_c == (20.0 + address / 10, 20.0)
+        and reading.alarm_bits == 0
+    )
+
+
+def test_16_packs_on_one_bus_with_a_hundredth_of_all_frames_damaged() -> None:
+    packs = {
+        address: FixedPack(
+            cell_voltages_v=(3.0 + address / 1000,) * 16,
+            current_a=float(address),
+            soc_percent=float(address),
+            temperatures_c=(20.0 + address / 10, 20.0),
+            protections=frozenset(),
+        )
+        for address in range(1, PACKS + 1)
+    }
+
+    async def test() -> Mapping[int, Counted]:
+        device = EmulatedJkModbus(packs, seed=7)
+        device.corrupt_share = 0.01
+        await device.start()
+        clock = Clock()
+        counted = {address: Counted() for address in packs}
+        pollers = {
+            address: Poller(
+                f"pack-{address}", driver_for(device.port, address), clock, counted[address].done
+            )
+            for address in packs
+        }
+        running = [asyncio.create_task(poller.run()) for poller in pollers.values()]
+        await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        for turn in range(int(FOR_S)):
+            await asyncio.sleep(begun_s + turn - loop.time())
+            for poller in pollers.values():
+                poller.take_turn()
+        await asyncio.sleep(begun_s + FOR_S - loop.time())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await device.stop()
+        assert sum(poller.quality().bad for poller in pollers.values()) >= 1
+        return counted
+
+    files = open_files()
+    counted = asyncio.run(test())
+    assert open_files() == files
+    for address, pack in counted.items():
+        assert all(right(address, reading) for reading in pack.readings)
+        assert len(pack.readings) >= 0.9 * FOR_S, address
