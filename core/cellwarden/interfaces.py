@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cellwarden.clock import Clock
-from cellwarden.model import BankState, Outcome, Reading, Request
+from cellwarden.model import BankState, ExternalMeasurement, Outcome, Reading, Request
 
 
 class Driver(Protocol):
@@ -46,6 +46,9 @@ class Feed(Protocol):
 
         `timeout_s` is real time. Decisions that came in between are skipped: latest value only.
         """
+
+    def report(self, measurement: ExternalMeasurement) -> None:
+        """Hand in what this output's peer measured; the newest one counts."""
 
 
 class Gate(Protocol):

@@ -15,7 +15,7 @@ from cellwarden.model.alarm import (
 from cellwarden.model.catalog import CHEMISTRIES, HARDWARE_MODELS, Chemistry, HardwareModel
 from cellwarden.model.limit import Limit, Limits, Reason
 from cellwarden.model.parameters import PARAMETERS, Parameters, ParameterSpec, broken_rules, preset
-from cellwarden.model.reading import Identity, LinkQuality, Reading
+from cellwarden.model.reading import ExternalMeasurement, Identity, LinkQuality, Reading
 from cellwarden.model.request import Outcome, Request, RequestKind, Verdict
 from cellwarden.model.state import (
     BankPhase,
@@ -42,6 +42,7 @@ __all__ = [
     "Chemistry",
     "DeviceAlarm",
     "Event",
+    "ExternalMeasurement",
     "Finding",
     "HardwareModel",
     "Identity",

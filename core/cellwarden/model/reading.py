@@ -68,6 +68,19 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalMeasurement:
+    """What somebody else measured at the bank's terminals, such as the inverter."""
+
+    source: str
+    """The name of the output that heard it."""
+    voltage_v: float
+    current_a: float
+    """Positive while charging."""
+    heard_s: float
+    """Controller time in s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkQuality:
     """How well a device has been answering since the controller started."""
 

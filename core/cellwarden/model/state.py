@@ -5,7 +5,7 @@ from enum import Enum
 
 from cellwarden.model.alarm import Alarm, Severity
 from cellwarden.model.limit import Limits
-from cellwarden.model.reading import Identity, LinkQuality, Reading
+from cellwarden.model.reading import ExternalMeasurement, Identity, LinkQuality, Reading
 
 
 class PackPhase(Enum):
@@ -178,6 +178,8 @@ class BankState:
     temperature_max: SensorExtreme | None = None
     cycles: int | None = None
     """Of the most cycled pack."""
+    external: tuple[ExternalMeasurement, ...] = ()
+    """What inverters measure at the bank's terminals; none of it is too old."""
 
     @property
     def online(self) -> tuple[PackState, ...]:

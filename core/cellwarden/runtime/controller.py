@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from cellwarden.clock import Clock
 from cellwarden.engine import Bank, Engine, PackMemory
 from cellwarden.interfaces import Driver, Gate, Output
-from cellwarden.model import BankPhase, BankState, LinkQuality, PackState, Reading
+from cellwarden.model import (
+    BankPhase,
+    BankState,
+    ExternalMeasurement,
+    LinkQuality,
+    PackState,
+    Reading,
+)
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden.runtime.polling import Poller
@@ -27,6 +34,8 @@ PATIENCE_S = 0.4
 of the poll interval."""
 FALL = 0.9
 """A limit that falls below this part of what it was is told at once."""
+EXTERNAL_MAX_AGE_S = 5.0
+"""Real s that an inverter's own measurement counts; an SMA sends one each second."""
 GOODBYE_S = 5.0
 """Real s that outputs have to say goodbye."""
 
@@ -162,6 +171,8 @@ class Controller:
                 "bank is %s",
                 state.phase.value,
             )
+        if external := self._external(now_s):
+            state = replace(state, external=external)
         self._publish(state)
         if self.keeper is not None:
             self.keeper.consider(state)
@@ -169,6 +180,15 @@ class Controller:
             # Events belong to the decision they came with, not to the next one as well.
             if member.state is not None and member.state.events:
                 member.state = replace(member.state, events=())
+
+    def _external(self, now_s: float) -> tuple[ExternalMeasurement, ...]:
+        """Return what outputs reported and is not too old."""
+        return tuple(
+            measured
+            for mailbox in self._mailboxes
+            if (measured := mailbox.reported) is not None
+            and self.clock.real_s(now_s - measured.heard_s) <= EXTERNAL_MAX_AGE_S
+        )
 
     def _publish(self, state: BankState) -> None:
         self.state = state

@@ -7,7 +7,7 @@ output may live on the same event loop (control) or on another thread's loop (te
 import asyncio
 
 from cellwarden.clock import Clock
-from cellwarden.model import BankState
+from cellwarden.model import BankState, ExternalMeasurement
 
 
 class Mailbox:
@@ -15,6 +15,8 @@ class Mailbox:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.reported: ExternalMeasurement | None = None
+        """The newest of `report`, for the controller."""
         self._state: BankState | None = None
         self._taken: BankState | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,6 +52,10 @@ class Mailbox:
         """Return the age of the newest decision in controller s, None before the first."""
         state = self._state
         return None if state is None else self.clock.now_s() - state.at_s
+
+    def report(self, measurement: ExternalMeasurement) -> None:
+        """Hand in what the output's peer measured; from any thread."""
+        self.reported = measurement
 
     async def next(self, timeout_s: float | None = None) -> BankState | None:
         """Wait for a decision newer than the last one returned; None after `timeout_s` (real)."""

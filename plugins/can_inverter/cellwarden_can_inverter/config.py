@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 from cellwarden.config.options import option
 from cellwarden_can_inverter.dialects import DIALECTS
+from cellwarden_can_inverter.profiles import PROFILES
 
 
-def _manufacturer_problem(name: str) -> str | None:
-    if 1 <= len(name) <= 8 and all(" " <= c <= "~" for c in name):
+def _manufacturer_problem(name: str | None) -> str | None:
+    if name is None or (1 <= len(name) <= 8 and all(" " <= c <= "~" for c in name)):
         return None
     return "must be 1 to 8 printable ASCII characters"
+
+
+def _voltage_step_problem(step_v: float | None) -> str | None:
+    return None if step_v in (None, 0.01, 0.1) else "must be 0.01 or 0.1 V"
 
 
 def _bus_option_problem(entries: tuple[str, ...]) -> str | None:
@@ -41,13 +46,47 @@ class CanInverterOptions:
         check=_bus_option_problem,
         example=("ttyBaudrate=115200",),
     )
-    dialect: str = option(
-        "pylontech_lv", help="what the inverter understands", choices=tuple(DIALECTS)
+    profile: str | None = option(
+        None,
+        help="make of the inverter: sets the seven keys below as it wants them; a key that is given"
+        " wins",
+        choices=tuple(PROFILES),
     )
-    manufacturer: str = option(
-        "PYLON",
-        help="battery maker that the inverter is told, and may act on; 1 to 8 ASCII characters",
+    dialect: str | None = option(
+        None,
+        help="what the inverter understands; without profile pylontech_lv",
+        choices=tuple(DIALECTS),
+    )
+    manufacturer: str | None = option(
+        None,
+        help="battery maker that the inverter is told, and may act on; 1 to 8 ASCII characters;"
+        " without profile the one that the dialect is used to",
         check=_manufacturer_problem,
+    )
+    whole_frames: bool | None = option(
+        None, help="every frame has 8 bytes, for inverters that recognise no shorter ones"
+    )
+    voltage_step_v: float | None = option(
+        None,
+        help="what one count of the pack voltage in 0x356 means, 0.01 or 0.1 V",
+        unit="V",
+        check=_voltage_step_problem,
+    )
+    hold_soc: bool | None = option(
+        None, help="tell at most 99 % SoC until charging has ended; without profile false"
+    )
+    soc_ceiling_percent: float | None = option(
+        None, help="never tell a higher SoC; without profile 100", unit="%", minimum=90, maximum=100
+    )
+    stop_limit_a: float | None = option(
+        None,
+        help="told for no current, for inverters that take 0 A for no limit; without profile 0",
+        unit="A",
+        minimum=0,
+        maximum=1,
+    )
+    battery_address: int = option(
+        0, help="address in the identifiers of pylontech_hv", minimum=0, maximum=15
     )
     period_s: float = option(
         1.0, help="time from one whole set of frames to the next", unit="s", minimum=0.2, maximum=2

@@ -16,11 +16,13 @@ from cellwarden.model import (
     AlarmKind,
     BankPhase,
     BankState,
+    CellExtreme,
     Limit,
     Limits,
     PackPhase,
     PackState,
     Reason,
+    SensorExtreme,
     Severity,
 )
 from cellwarden_can_inverter.frames import Dialect, decode
@@ -42,34 +44,46 @@ NUMBERS = (
     "cell_voltage_max_V",
     "cell_temperature_min_C",
     "cell_temperature_max_C",
+    "installed_capacity_Ah",
+    "full_capacity_Ah",
+    "remaining_capacity_Ah",
+    "cycle_count",
 )
-"""Null means unknown. The extremes of the cells are checked, and told by dialects that can."""
+"""Null means unknown. What a dialect has no place for is checked and not told."""
 SWITCHES = ("charge_allowed", "discharge_allowed")
 CONDITIONS = ("protections", "alarms")
 FIELDS = (*NUMBERS, *SWITCHES, *CONDITIONS, "modules_online")
 
-ALARM_NAMES: dict[str, AlarmKind] = {
-    "cell_over_voltage": AlarmKind.CELL_OVERVOLTAGE,
-    "cell_high_voltage": AlarmKind.CELL_OVERVOLTAGE,
-    "over_voltage": AlarmKind.PACK_OVERVOLTAGE,
-    "high_voltage": AlarmKind.PACK_OVERVOLTAGE,
-    "cell_under_voltage": AlarmKind.CELL_UNDERVOLTAGE,
-    "cell_low_voltage": AlarmKind.CELL_UNDERVOLTAGE,
-    "under_voltage": AlarmKind.PACK_UNDERVOLTAGE,
-    "low_voltage": AlarmKind.PACK_UNDERVOLTAGE,
-    "over_temperature": AlarmKind.DISCHARGE_OVERTEMPERATURE,
-    "high_temperature": AlarmKind.DISCHARGE_OVERTEMPERATURE,
-    "under_temperature": AlarmKind.CHARGE_UNDERTEMPERATURE,
-    "low_temperature": AlarmKind.CHARGE_UNDERTEMPERATURE,
-    "charge_over_current": AlarmKind.CHARGE_OVERCURRENT,
-    "charge_high_current": AlarmKind.CHARGE_OVERCURRENT,
-    "discharge_over_current": AlarmKind.DISCHARGE_OVERCURRENT,
-    "discharge_high_current": AlarmKind.DISCHARGE_OVERCURRENT,
-    "short_circuit": AlarmKind.SHORT_CIRCUIT,
-    "cell_imbalance": AlarmKind.CELL_DIFFERENCE,
-    "system_error": AlarmKind.BMS_INTERNAL,
-    "bms_internal": AlarmKind.BMS_INTERNAL,
-    "internal_comm_fail": AlarmKind.BMS_LOST,
+_HOT = (AlarmKind.DISCHARGE_OVERTEMPERATURE, AlarmKind.CHARGE_OVERTEMPERATURE)
+_COLD = (AlarmKind.DISCHARGE_UNDERTEMPERATURE, AlarmKind.CHARGE_UNDERTEMPERATURE)
+
+ALARM_NAMES: dict[str, tuple[AlarmKind, ...]] = {
+    "cell_over_voltage": (AlarmKind.CELL_OVERVOLTAGE,),
+    "cell_high_voltage": (AlarmKind.CELL_OVERVOLTAGE,),
+    "over_voltage": (AlarmKind.PACK_OVERVOLTAGE,),
+    "high_voltage": (AlarmKind.PACK_OVERVOLTAGE,),
+    "cell_under_voltage": (AlarmKind.CELL_UNDERVOLTAGE,),
+    "cell_low_voltage": (AlarmKind.CELL_UNDERVOLTAGE,),
+    "under_voltage": (AlarmKind.PACK_UNDERVOLTAGE,),
+    "low_voltage": (AlarmKind.PACK_UNDERVOLTAGE,),
+    "over_temperature": _HOT,
+    "high_temperature": _HOT,
+    "under_temperature": _COLD,
+    "low_temperature": _COLD,
+    "charge_over_temperature": (AlarmKind.CHARGE_OVERTEMPERATURE,),
+    "charge_under_temperature": (AlarmKind.CHARGE_UNDERTEMPERATURE,),
+    "discharge_over_temperature": (AlarmKind.DISCHARGE_OVERTEMPERATURE,),
+    "discharge_under_temperature": (AlarmKind.DISCHARGE_UNDERTEMPERATURE,),
+    "mos_over_temperature": (AlarmKind.MOS_OVERTEMPERATURE,),
+    "charge_over_current": (AlarmKind.CHARGE_OVERCURRENT,),
+    "charge_high_current": (AlarmKind.CHARGE_OVERCURRENT,),
+    "discharge_over_current": (AlarmKind.DISCHARGE_OVERCURRENT,),
+    "discharge_high_current": (AlarmKind.DISCHARGE_OVERCURRENT,),
+    "short_circuit": (AlarmKind.SHORT_CIRCUIT,),
+    "cell_imbalance": (AlarmKind.CELL_DIFFERENCE,),
+    "system_error": (AlarmKind.BMS_INTERNAL,),
+    "bms_internal": (AlarmKind.BMS_INTERNAL,),
+    "internal_comm_fail": (AlarmKind.BMS_LOST,),
 }
 """What `protections` and `alarms` may hold, in either list: it is the list that says how bad."""
 
@@ -102,10 +116,15 @@ class CanDialectProtocol:
         """
         bank = bank_state(state)
         age_s = bank.data_age_s or 0.0
-        manners = Manners()
+        manners = Manners(
+            manufacturer=self._dialect.manufacturer, lowest_cvl_v=self._dialect.lowest_cvl_v
+        )
         view = view_of(bank, age_s, manners)
         if view is None and age_s <= manners.gone_after_s:
-            raise CommandRefused("no charge voltage is known: cvl_V and pack_voltage_V say nothing")
+            raise CommandRefused(
+                "no charge voltage is known: cvl_V and pack_voltage_V say nothing, or less than"
+                f" {manners.lowest_cvl_v:g} V"
+            )
         return [
             {
                 "can_id": _id_text(frame),
@@ -121,6 +140,8 @@ class CanDialectProtocol:
             hint = ""
             if frame.extended and self._dialect.find(frame.can_id, extended=False):
                 hint = ": inverters ignore it with a 29-bit identifier"
+            elif self._dialect.extended and not frame.extended:
+                hint = ": its identifiers have 29 bits, written with eight digits"
             raise FrameError(
                 "unknown_frame_type",
                 f"{_id_text(frame)} is no frame of {self._dialect.name}{hint}",
@@ -175,7 +196,26 @@ def bank_state(state: Mapping[str, object]) -> BankState:
         temperature_c=number["temperature_C"],
         soc_percent=number["soc_pct"],
         soh_percent=number["soh_pct"],
+        cell_min=_cell(number["cell_voltage_min_V"]),
+        cell_max=_cell(number["cell_voltage_max_V"]),
+        temperature_min=_sensor(number["cell_temperature_min_C"]),
+        temperature_max=_sensor(number["cell_temperature_max_C"]),
+        installed_ah=number["installed_capacity_Ah"],
+        capacity_ah=number["full_capacity_Ah"],
+        remaining_ah=number["remaining_capacity_Ah"],
+        cycles=None if number["cycle_count"] is None else round(number["cycle_count"]),
     )
+
+
+def _cell(voltage_v: float | None) -> CellExtreme | None:
+    """Return an extreme; a description does not say which cell it is, so the first one."""
+    return None if voltage_v is None else CellExtreme(pack="pack", cell=1, voltage_v=voltage_v)
+
+
+def _sensor(temperature_c: float | None) -> SensorExtreme | None:
+    if temperature_c is None:
+        return None
+    return SensorExtreme(pack="pack", sensor="T1", temperature_c=temperature_c)
 
 
 def _problems(state: Mapping[str, object]) -> list[str]:
@@ -229,7 +269,9 @@ def _limit(value: float | None) -> Limit:
 
 def _alarms(names: Any, severity: Severity) -> list[Alarm]:
     return [
-        Alarm(kind=ALARM_NAMES[name], severity=severity, pack="pack", since_s=0.0) for name in names
+        Alarm(kind=kind, severity=severity, pack="pack", since_s=0.0)
+        for name in names
+        for kind in ALARM_NAMES[name]
     ]
 
 

@@ -6,6 +6,7 @@ once: the limits, the alarms and the enable bits jump the queue, so that an inve
 new limits with old flags. An increase can wait for its period.
 """
 
+import math
 from collections import deque
 
 from cellwarden.links.can_frame import CanFrame
@@ -32,6 +33,8 @@ class Transmission:
         self.on_air = False
         self.sets = 0
         """Whole sets begun since the start."""
+        self.clamped: set[str] = set()
+        """Names of the numbers that ever were beyond what may be sent, and were clamped."""
         self._dialect = dialect
         self._manners = manners
         self._period_s = period_s
@@ -41,6 +44,7 @@ class Transmission:
         self._pending: deque[CanFrame] = deque()
         self._set_s = 0.0
         self._slot_s = 0.0
+        self._limits_s = -math.inf
         self._goodbyes_left: int | None = None
 
     def poll(self, state: BankState | None, age_s: float, now_s: float) -> CanFrame | None:
@@ -57,6 +61,8 @@ class Transmission:
         if self._pending and now_s >= self._slot_s:
             frame = self._pending.popleft()
             self._slot_s = now_s + self._spacing_s
+            if frame.can_id == self._dialect.frames[0].can_id:
+                self._limits_s = now_s
         if self._goodbyes_left == 0 and not self._pending:
             self.finished = True
         self.wake_s = self._slot_s if self._pending else self._set_s
@@ -107,7 +113,7 @@ class Transmission:
             return
         self.told = view
         self.sets += 1
-        self._pending.extend(self._dialect.encode(view))
+        self._pending.extend(self._dialect.encode(view, clamped=self.clamped))
         if self._goodbyes_left is not None:
             self._goodbyes_left -= 1
 
@@ -118,6 +124,7 @@ class Transmission:
         waiting.difference_update(frame.can_id for frame in urgent)
         rest = [f for f in self._dialect.encode(view) if f.can_id in waiting] if waiting else []
         self.told = view
+        self._slot_s = max(self._slot_s, self._limits_s + self._dialect.least_gap_s)
         self._pending.clear()
         self._pending.extend(urgent)
         self._pending.extend(rest)

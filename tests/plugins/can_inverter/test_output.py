@@ -19,6 +19,7 @@ from cellwarden_can_inverter.config import CanInverterOptions
 from cellwarden_can_inverter.output import CanInverterOutput
 from support.can_far_end import FarEnd
 from support.flaky_can import Adapter
+from support.multicast import free_channel
 from support.states import bank_state, limits
 
 GATE = cast("Gate", None)  # this output asks for nothing
@@ -226,6 +227,129 @@ def test_a_cancelled_output_leaves_nothing_allowed(inverter: FarEnd) -> None:
     ]
 
 
+# -- other dialects ---------------------------------------------------------------------------
+
+
+def test_two_inverters_on_two_buses_are_told_the_same_bank_in_their_own_dialects(
+    inverter: FarEnd,
+) -> None:
+    other = FarEnd(*free_channel())
+
+    async def scene() -> None:
+        sma = on_multicast(inverter, profile="sma", period_s=0.3)
+        victron = on_multicast(other, profile="victron", period_s=0.3)
+        async with stage(**sma) as one, stage(**victron) as two:
+            one.decide()
+            two.decide()
+            await until(lambda: len(inverter.heard) >= 6 and len(other.heard) >= 16)
+            one.decide(limits=limits(55.2, 100.0, 0.0, 48.0))
+            two.decide(limits=limits(55.2, 100.0, 0.0, 48.0))
+            await until(lambda: len(inverter.of(0x351)) >= 2 and len(other.of(0x351)) >= 2)
+
+    try:
+        asyncio.run(scene())
+    finally:
+        other.close()
+    assert inverter.of(0x351)[0].data == other.of(0x351)[0].data
+    assert inverter.of(0x35E)[0].data == b"SMA\0\0\0\0\0"
+    assert other.of(0x35E)[0].data == b"CELLWRDN"
+    assert inverter.of(0x373) == []
+    assert other.of(0x373)[0].data.hex().upper() == "E40CF30C26012801"
+    for bus in (inverter, other):
+        assert bus.of(0x351)[1].data.hex().upper() == "2802E8030000E001"
+
+
+def test_what_an_sma_measures_is_reported_as_an_external_measurement(inverter: FarEnd) -> None:
+    async def scene() -> tuple[Any, Any, float]:
+        async with stage(**on_multicast(inverter, profile="sma", period_s=0.2)) as s:
+            s.decide()
+            await until(lambda: inverter.heard)
+            assert s.feed.reported is None
+            inverter.say("305#1302CFFEE600DE03")
+            inverter.say("306#64000A0100003002")
+            await until(lambda: s.feed.reported and s.status["heartbeats"] == 2)
+            return s.feed.reported, s.status, s.clock.now_s()
+
+    reported, status, now_s = asyncio.run(scene())
+    assert reported.source == "can_inverter"
+    assert (reported.voltage_v, reported.current_a) == (53.1, 30.5)
+    assert 0 <= now_s - reported.heard_s < 2
+    assert status["inverter_says"]["charge_voltage_setpoint_V"] == 56.0
+    assert set(status["inverter_ages_s"]) == {"0x305", "0x306"}
+
+
+def test_a_victron_is_named_in_the_status(inverter: FarEnd) -> None:
+    async def scene() -> Any:
+        async with stage(**on_multicast(inverter, profile="victron", period_s=0.2)) as s:
+            s.decide()
+            await until(lambda: inverter.heard)
+            inverter.say("307#1234567856494300")
+            await until(lambda: s.status["inverter_name"])
+            return s.status
+
+    assert asyncio.run(scene())["inverter_name"] == "Victron GX"
+
+
+def test_a_growatt_that_asks_is_answered_within_a_quarter_second(inverter: FarEnd) -> None:
+    async def scene() -> list[float]:
+        asked_s = []
+        async with stage(**on_multicast(inverter, profile="growatt")) as s:
+            s.decide()
+            await until(lambda: s.status["link"] == "up")
+            await asyncio.sleep(0.3)
+            assert inverter.heard == []
+            for count in range(1, 5):
+                asked_s.append(time.monotonic())
+                inverter.say("301#1122334455667788")
+                await until(lambda n=count: len(inverter.heard) == 7 * n)
+                await asyncio.sleep(0.1)
+            status = s.status
+        assert (status["inverter"], status["sets_sent"]) == ("seen", 4)
+        return asked_s
+
+    asked_s = asyncio.run(scene())
+    for asked, answer in zip(asked_s, inverter.of(0x311), strict=True):
+        assert answer.at_s - asked < 0.1
+        assert answer.data.hex().upper() == "022803E807D00962"
+    for asked, answer in zip(asked_s, inverter.of(0x321), strict=True):
+        assert answer.at_s - asked < 0.25
+
+
+def test_a_growatt_hears_the_goodbye_as_long_as_it_asks(inverter: FarEnd) -> None:
+    async def scene() -> None:
+        async with stage(**on_multicast(inverter, profile="growatt", period_s=0.3)) as s:
+            s.decide()
+            await until(lambda: s.status["link"] == "up")
+            inverter.say("301#1122334455667788")
+            await until(lambda: len(inverter.heard) == 7)
+            s.decide(phase=BankPhase.STOPPING)
+            inverter.say("301#1122334455667788")
+            await asyncio.wait_for(s.task, 3.0)
+
+    asyncio.run(scene())
+    first, last = inverter.of(0x311)
+    assert first.data.hex().upper() == "022803E807D00962"
+    assert last.data.hex().upper() == "0228000000000902"
+
+
+def test_a_value_that_does_not_fit_is_logged_once(
+    inverter: FarEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> Any:
+        async with stage(**on_multicast(inverter, profile="sma", period_s=0.2)) as s:
+            s.decide(limits=limits(68.0, 1500.0, 200.0, 48.0))
+            await until(lambda: len(inverter.of(0x351)) >= 4)
+            return s.status
+
+    status = asyncio.run(scene())
+    assert status["clamped"] == ["charge_current_limit_A", "charge_voltage_limit_V"]
+    (message,) = (r.message for r in caplog.records if "beyond" in r.message)
+    assert message == (
+        "can_inverter: beyond what sma_si can be told, sent as its limit:"
+        " charge_current_limit_A, charge_voltage_limit_V"
+    )
+
+
 # -- an adapter that comes and goes ----------------------------------------------------------
 
 USB: dict[str, Any] = {"interface": "flaky", "channel": "usb0", "period_s": 0.2, "spacing_s": 0.005}
@@ -255,6 +379,28 @@ def test_an_adapter_that_goes_and_comes_back_is_told_once_each_and_the_frames_go
     assert "flaky:usb0" in caplog.records[0].message
     assert caplog.records[1].message == "can_inverter: flaky:usb0 is back, frames go on"
     assert adapter.opened == adapter.closed
+
+
+def test_a_polled_battery_answers_again_after_its_adapter_was_pulled(adapter: Adapter) -> None:
+    poll = can.Message(arbitration_id=0x301, is_extended_id=False, data=bytes(8))
+
+    async def scene() -> None:
+        async with stage(**USB, profile="growatt") as s:
+            s.decide()
+            await until(lambda: s.status["link"] == "up")
+            adapter.incoming.put(poll)
+            await until(lambda: len(adapter.sent) == 7)
+            adapter.present = False
+            adapter.incoming.put(poll)
+            await until(lambda: s.status["link_losses"] >= 1)
+            adapter.sent.clear()
+            adapter.present = True
+            await until(lambda: s.status["link"] == "up", within_s=5.0)
+            adapter.incoming.put(poll)
+            await until(lambda: len(adapter.sent) == 7)
+
+    asyncio.run(scene())
+    assert [m.arbitration_id for m in adapter.sent][:3] == [0x311, 0x312, 0x319]
 
 
 def test_an_adapter_that_is_not_there_at_start_is_waited_for(adapter: Adapter) -> None:

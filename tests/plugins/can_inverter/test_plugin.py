@@ -22,9 +22,21 @@ def meaning(name: str) -> Option:
     return found
 
 
-def test_it_offers_a_control_output_and_its_dialect() -> None:
-    (output,) = plugin.cellwarden_outputs()
-    (protocol,) = plugin.cellwarden_protocols()
+def test_it_offers_a_control_output_and_its_dialects() -> None:
+    output = plugin.cellwarden_outputs()[0]
+    protocol = plugin.cellwarden_protocols()[0]
+    assert [p.name for p in plugin.cellwarden_protocols()][:10] == [
+        "pylontech_lv",
+        "pylontech_plus",
+        "victron",
+        "byd_lv",
+        "sma_si",
+        "luxpower",
+        "solark",
+        "deye_pcs",
+        "growatt_lv",
+        "pylontech_hv",
+    ]
     assert (output.name, output.control, output.extra) == ("can_inverter", True, "can_inverter")
     assert (protocol.name, protocol.encodes) == ("pylontech_lv", True)
     context = OutputContext(name="deye", bank="Battery", state_dir="/nowhere")

@@ -1,12 +1,13 @@
 """`decode pylontech_lv` and `encode pylontech_lv`."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from cellwarden.errors import CommandRefused, ConfigError, FrameError
-from cellwarden_can_inverter.dialects import PYLONTECH_LV
+from cellwarden_can_inverter.dialects import DIALECTS, PYLONTECH_LV
 from cellwarden_can_inverter.frames import decode
 from cellwarden_can_inverter.protocol import CanDialectProtocol
 from support.tools import require_shared
@@ -199,22 +200,94 @@ COMPARE = {
 def test_every_shared_scenario_holds() -> None:
     path = require_shared("vectors", "inverter-scenarios.json")
     scenarios = next(v for v in json.loads(path.read_text()).values() if isinstance(v, list))
-    checked = 0
+    checked: Counter[str] = Counter()
     for scenario in scenarios:
-        frames = PROTOCOL.encode(scenario["state"])
-        said: dict[str, dict[str, Any]] = {}
-        for frame in frames:
-            (one,) = PROTOCOL.decode([f"{str(frame['can_id'])[2:]}#{frame['data_hex']}"])
-            said[str(frame["can_id"])] = one
-        for claim in scenario["require"]:
-            if claim["dialect"] != "pylontech_lv":
-                continue
-            one = said[claim["can_id"]]
-            ours = one.get(claim["signal"], int(claim["signal"] in one.get("flags_set", ())))
-            assert COMPARE[claim["op"]](ours, claim["value"], 0.0501), (scenario["id"], claim)
-            checked += 1
         wanted = scenario.get("frames", {})
-        assert set(wanted.get("must_send", ())) <= set(said), scenario["id"]
-        if "must_not_send_after_s" in wanted:
-            assert frames == [], scenario["id"]
-    assert checked >= 30
+        named = {claim["dialect"] for claim in scenario["require"]} or set(DIALECTS)
+        for dialect in named & set(DIALECTS):
+            said, frames = read_back(dialect, scenario["state"])
+            assert wanted.get("dlc_all") in (None, *{len(f["data_hex"]) // 2 for f in frames})
+            assert set(wanted.get("must_send", ())) <= set(said), scenario["id"]
+            if "must_not_send_after_s" in wanted:
+                assert frames == [], scenario["id"]
+            for claim in scenario["require"]:
+                if claim["dialect"] != dialect:
+                    continue
+                ours = signal(said[claim["can_id"]], claim["signal"])
+                assert COMPARE[claim["op"]](ours, claim["value"], 0.0501), (scenario["id"], claim)
+                checked[dialect] += 1
+    assert checked["pylontech_lv"] >= 30
+    assert {"victron", "sma_si", "growatt_lv", "solark"} <= set(checked)
+
+
+def read_back(
+    dialect: str, state: dict[str, Any]
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    protocol = CanDialectProtocol(DIALECTS[dialect])
+    frames: list[dict[str, Any]] = protocol.encode(state)
+    said = {}
+    for frame in frames:
+        (one,) = protocol.decode([f"{frame['can_id'][2:]}#{frame['data_hex']}"])
+        said[frame["can_id"]] = one
+    return said, frames
+
+
+def signal(said: dict[str, Any], name: str) -> float:
+    """A number, a flag or a pair (1 active, 2 fine, 0 not told)."""
+    pairs = said.get("two_bit")
+    if pairs is not None:
+        return 1 if name in pairs["active"] else 2 if name in pairs["inactive_ok"] else 0
+    return said.get(name, int(name in said.get("flags_set", ())))  # type: ignore[no-any-return]
+
+
+# -- the other dialects ------------------------------------------------------------------------
+
+
+def test_the_facts_of_a_state_reach_the_dialect_that_has_a_place_for_them() -> None:
+    state = NORMAL | {
+        "cell_voltage_min_V": 3.301,
+        "cell_voltage_max_V": 3.334,
+        "cell_temperature_min_C": -3.0,
+        "cell_temperature_max_C": 21.0,
+        "installed_capacity_Ah": 560.0,
+        "full_capacity_Ah": 540.0,
+        "remaining_capacity_Ah": 345.6,
+        "cycle_count": 120,
+    }
+    said, _ = read_back("victron", state)
+    assert said["0x373"] | {"can_id": "0x373", "extended": False} == {
+        "can_id": "0x373",
+        "extended": False,
+        "cell_voltage_min_V": 3.301,
+        "cell_voltage_max_V": 3.334,
+        "cell_temperature_min_K": 270,
+        "cell_temperature_max_K": 294,
+    }
+    assert said["0x35F"]["capacity_available_Ah"] == 346
+    assert said["0x379"]["installed_capacity_Ah"] == 560
+    growatt, _ = read_back("growatt_lv", state)
+    assert growatt["0x314"]["cycle_count"] == 120
+    assert growatt["0x314"]["full_capacity_Ah"] == 540.0
+
+
+def test_a_general_temperature_alarm_stands_for_both_directions() -> None:
+    said, _ = read_back("victron", NORMAL | {"alarms": ["low_temperature"]})
+    assert said["0x35A"]["two_bit"]["active"] == [
+        "warn_general",
+        "warn_low_temp",
+        "warn_low_temp_charge",
+    ]
+
+
+def test_high_voltage_identifiers_are_written_with_eight_digits() -> None:
+    frames = CanDialectProtocol(DIALECTS["pylontech_hv"]).encode(NORMAL)
+    assert (frames[0]["can_id"], frames[0]["extended"]) == ("0x00004220", True)
+    with pytest.raises(FrameError, match="29 bits, written with eight digits"):
+        CanDialectProtocol(DIALECTS["pylontech_hv"]).decode(["421#00"])
+
+
+def test_a_charge_voltage_that_sma_does_not_take_is_refused() -> None:
+    with pytest.raises(CommandRefused, match="less than 41 V"):
+        CanDialectProtocol(DIALECTS["sma_si"]).encode(
+            NORMAL | {"cvl_V": 28.0, "pack_voltage_V": 26.0}
+        )

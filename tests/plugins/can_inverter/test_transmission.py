@@ -8,7 +8,7 @@ import pytest
 
 from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import Alarm, AlarmKind, BankPhase, BankState, PackPhase, Severity
-from cellwarden_can_inverter.dialects import PYLONTECH_LV
+from cellwarden_can_inverter.dialects import PYLONTECH_LV, SMA_SI
 from cellwarden_can_inverter.transmission import Transmission
 from cellwarden_can_inverter.view import Manners
 from support.states import bank_state, limits, pack_state
@@ -289,3 +289,23 @@ def test_a_taper_faster_than_a_set_starves_no_frame() -> None:
         sent += script.run(0.1)
         script.decide(replace(state, limits=limits(55.2, 90.0 - step, 200.0, 48.0)))
     assert [ids(sent).count(can_id) for can_id in (0x355, 0x356, 0x35E)] == [3, 3, 3]
+
+
+def test_an_inverter_that_takes_a_frame_each_200_ms_is_not_told_sooner() -> None:
+    script = Script()
+    script.sender = Transmission(SMA_SI, Manners(), period_s=1.0, spacing_s=0.02)
+    script.decide(bank_state())
+    script.run(0.15)
+    script.decide(bank_state(limits=limits(55.2, 100.0, 0.0, 48.0)))
+    sent = script.run(0.5)
+    assert [(round(at_s - 100.0, 3), frame.can_id) for at_s, frame in sent] == [
+        (0.2, 0x351),
+        (0.22, 0x35A),
+    ]
+
+
+def test_values_that_were_clamped_are_noted_by_name() -> None:
+    script = Script()
+    script.decide(bank_state(limits=limits(55.2, 9000.0, 200.0, 48.0)))
+    script.run(0.5)
+    assert script.sender.clamped == {"charge_current_limit_A"}

@@ -5,12 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cellwarden.model import Alarm, AlarmKind, BankPhase, BankState, PackPhase, Severity
 from cellwarden_can_inverter.dialects import DIALECTS
-from cellwarden_can_inverter.frames import decode
 from cellwarden_can_inverter.view import BatteryView, Manners, is_urgent, view_of
 from support.states import bank_state, limits, pack_state
 
@@ -29,7 +26,8 @@ def alarm(kind: AlarmKind, severity: Severity = Severity.PROTECTION) -> Alarm:
 
 
 def test_a_healthy_bank_is_told_as_it_is(make_bank: MakeBank) -> None:
-    assert seen(make_bank()) == BatteryView(
+    bank = make_bank()
+    assert seen(bank) == BatteryView(
         cvl_v=55.2,
         ccl_a=100.0,
         dcl_a=200.0,
@@ -45,6 +43,17 @@ def test_a_healthy_bank_is_told_as_it_is(make_bank: MakeBank) -> None:
         warnings=frozenset(),
         modules=2,
         manufacturer="PYLON",
+        online=2,
+        offline=0,
+        cell_min=bank.cell_min,
+        cell_max=bank.cell_max,
+        temperature_min=bank.temperature_min,
+        temperature_max=bank.temperature_max,
+        installed_ah=200.0,
+        capacity_ah=200.0,
+        remaining_ah=128.0,
+        cycles=12,
+        cell_count=16,
     )
 
 
@@ -153,6 +162,7 @@ def test_all_packs_silent_allows_nothing_and_says_why(make_bank: MakeBank) -> No
     assert (view.cvl_v, view.ccl_a, view.dcl_a) == (55.2, 0.0, 0.0)
     assert (view.charge_enabled, view.discharge_enabled) == (False, False)
     assert AlarmKind.BMS_LOST in view.warnings
+    assert AlarmKind.BMS_LOST in view.protections
 
 
 def test_silence_repeats_no_measured_value(make_bank: MakeBank) -> None:
@@ -208,6 +218,53 @@ def test_the_two_requests_have_thresholds_of_their_own(make_bank: MakeBank) -> N
     assert (view.force_charge, view.force_charge_urgent) == (True, False)
 
 
+# -- quirks of single inverters ---------------------------------------------------------------
+
+
+def test_a_held_soc_is_told_as_full_only_when_charging_has_ended(make_bank: MakeBank) -> None:
+    manners = Manners(hold_soc=True)
+    assert seen(make_bank(soc_percent=99.8), manners=manners).soc_percent == 99.0
+    assert seen(make_bank(soc_percent=98.2), manners=manners).soc_percent == 98.2
+    full = make_bank(soc_percent=100.0, charge_allowed=False)
+    assert seen(full, manners=manners).soc_percent == 100.0
+
+
+def test_a_ceiling_of_the_soc_holds_also_when_charging_has_ended(make_bank: MakeBank) -> None:
+    manners = Manners(soc_ceiling_percent=99.0)
+    full = make_bank(soc_percent=100.0, charge_allowed=False)
+    assert seen(full, manners=manners).soc_percent == 99.0
+
+
+def test_a_stop_limit_stands_in_for_0_and_the_enable_says_the_truth(make_bank: MakeBank) -> None:
+    manners = Manners(stop_limit_a=0.1)
+    view = seen(make_bank(charge_allowed=False), manners=manners)
+    assert (view.ccl_a, view.charge_enabled) == (0.1, False)
+    assert (view.dcl_a, view.discharge_enabled) == (200.0, True)
+    silent = seen(make_bank(phase=BankPhase.SILENT), manners=manners)
+    assert (silent.ccl_a, silent.dcl_a) == (0.1, 0.1)
+    assert (silent.charge_enabled, silent.discharge_enabled) == (False, False)
+
+
+def test_a_charge_voltage_below_what_an_inverter_takes_is_none(make_bank: MakeBank) -> None:
+    manners = Manners(lowest_cvl_v=41.0)
+    low = make_bank(limits=limits(40.9, 10.0, 10.0, 38.0), voltage_v=39.0)
+    assert view_of(low, 0.0, manners) is None
+    assert seen(low).cvl_v == 40.9
+
+
+def test_packs_are_counted_by_what_they_do(make_bank: MakeBank) -> None:
+    packs = (
+        pack_state("left", charge_allowed=False),
+        pack_state("middle", discharge_allowed=False),
+        pack_state("right", phase=PackPhase.LOST),
+    )
+    view = seen(make_bank(packs=packs))
+    assert (view.online, view.offline) == (2, 1)
+    assert (view.blocking_charge, view.blocking_discharge) == (1, 1)
+    stopped = seen(make_bank(packs=packs, phase=BankPhase.STOPPING))
+    assert (stopped.blocking_charge, stopped.blocking_discharge) == (2, 2)
+
+
 # -- urgency ---------------------------------------------------------------------------------
 
 
@@ -230,119 +287,3 @@ def test_less_or_a_new_alarm_is_urgent_and_its_opposite_is_not(
     assert is_urgent(after, before)
     assert not is_urgent(before, after)
     assert not is_urgent(after, after)
-
-
-# -- any bank --------------------------------------------------------------------------------
-
-ANY = st.floats(allow_nan=True, allow_infinity=True, width=32)
-MAYBE = st.none() | ANY
-ALARMS = st.lists(st.builds(alarm, st.sampled_from(AlarmKind), st.sampled_from(Severity)))
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    four=st.tuples(ANY, ANY, ANY, ANY),
-    charge=st.booleans(),
-    discharge=st.booleans(),
-    alarms=ALARMS,
-    measured=st.tuples(MAYBE, MAYBE, MAYBE, MAYBE, MAYBE),
-    phase=st.sampled_from(BankPhase),
-    age_s=st.floats(0, 100),
-    modules=st.integers(0, 300),
-    dialect=st.sampled_from(sorted(DIALECTS)),
-)
-def test_no_bank_makes_a_dangerous_frame(
-    *,
-    four: tuple[float, float, float, float],
-    charge: bool,
-    discharge: bool,
-    alarms: list[Alarm],
-    measured: tuple[float | None, ...],
-    phase: BankPhase,
-    age_s: float,
-    modules: int,
-    dialect: str,
-) -> None:
-    state = bank_state(
-        limits=limits(*four),
-        charge_allowed=charge,
-        discharge_allowed=discharge,
-        alarms=tuple(alarms),
-        phase=phase,
-        packs=(pack_state(),) * modules,
-        voltage_v=measured[0],
-        current_a=measured[1],
-        temperature_c=measured[2],
-        soc_percent=measured[3],
-        soh_percent=measured[4],
-    )
-    view = view_of(state, age_s, MANNERS)
-    if view is None:
-        return
-    said: dict[str, object] = {}
-    flags: set[str] = set()
-    for can in DIALECTS[dialect].encode(view):
-        frame = DIALECTS[dialect].find(can.can_id, extended=can.extended)
-        assert frame is not None
-        for name, value in decode(frame, can.data).items():
-            flags.update(value if name == "flags_set" else ())
-            said[name] = value
-    ccl, dcl = said["charge_current_limit_A"], said["discharge_current_limit_A"]
-    assert isinstance(ccl, float)
-    assert isinstance(dcl, float)
-    assert said["charge_voltage_limit_V"] >= 10.0  # type: ignore[operator]
-    assert 0 <= ccl <= (max(four[1] + 0.05001, 0.0) if math.isfinite(four[1]) else 0.0)
-    assert 0 <= dcl <= (abs(four[2]) + 0.05001 if math.isfinite(four[2]) else 0.0)
-    assert ("charge_enable" in flags) == (ccl > 0)
-    assert ("discharge_enable" in flags) == (dcl > 0)
-    assert charge or ccl == 0
-    assert discharge or dcl == 0
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    cvl=st.floats(40, 63),
-    ccl=st.floats(0.05, 1200),
-    dcl=st.floats(0.05, 1200),
-    dvl=st.floats(38, 52),
-    voltage=st.floats(38, 63),
-    current=st.floats(-1500, 1500),
-    temperature=st.floats(-40, 90),
-    soc=st.floats(0, 100),
-    soh=st.floats(0, 100),
-)
-def test_a_sane_bank_decodes_back_within_half_a_bit(
-    *,
-    cvl: float,
-    ccl: float,
-    dcl: float,
-    dvl: float,
-    voltage: float,
-    current: float,
-    temperature: float,
-    soc: float,
-    soh: float,
-) -> None:
-    state = bank_state(
-        limits=limits(cvl, ccl, dcl, dvl),
-        voltage_v=voltage,
-        current_a=current,
-        temperature_c=temperature,
-        soc_percent=soc,
-        soh_percent=soh,
-    )
-    dialect = DIALECTS["pylontech_lv"]
-    said: dict[str, object] = {}
-    for can in dialect.encode(seen(state)):
-        frame = dialect.find(can.can_id, extended=False)
-        assert frame is not None
-        said.update(decode(frame, can.data))
-    assert said["charge_voltage_limit_V"] == pytest.approx(cvl, abs=0.0501)
-    assert said["charge_current_limit_A"] == pytest.approx(ccl, abs=0.0501)
-    assert said["discharge_current_limit_A"] == pytest.approx(dcl, abs=0.0501)
-    assert said["discharge_voltage_limit_V"] == pytest.approx(dvl, abs=0.0501)
-    assert said["voltage_V"] == pytest.approx(voltage, abs=0.00501)
-    assert said["current_A"] == pytest.approx(current, abs=0.0501)
-    assert said["temperature_C"] == pytest.approx(temperature, abs=0.0501)
-    assert said["soc_pct"] == pytest.approx(soc, abs=0.501)
-    assert said["soh_pct"] == pytest.approx(soh, abs=0.501)

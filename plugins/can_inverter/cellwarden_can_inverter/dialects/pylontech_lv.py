@@ -14,10 +14,19 @@ Where public sources disagree, the vendor's sheet was taken:
 """
 
 from cellwarden.model import AlarmKind as Kind
+from cellwarden_can_inverter.dialects.kinds import (
+    CHARGE_CURRENT,
+    COLD,
+    DISCHARGE_CURRENT,
+    DOUBTED,
+    HEARTBEAT,
+    HOT,
+    OVERVOLTAGE,
+    UNDERVOLTAGE,
+)
 from cellwarden_can_inverter.frames import Dialect, Frame
 from cellwarden_can_inverter.signals import (
     Flag,
-    Number,
     Text,
     any_of,
     never,
@@ -42,15 +51,6 @@ LIMITS = Frame(
         u16("discharge_voltage_limit_V", 6, 10, lambda v: v.dvl_v),
     ),
 )
-
-OVERVOLTAGE = (Kind.CELL_OVERVOLTAGE, Kind.PACK_OVERVOLTAGE)
-UNDERVOLTAGE = (Kind.CELL_UNDERVOLTAGE, Kind.PACK_UNDERVOLTAGE, Kind.SHUTDOWN, Kind.LOW_SOC)
-HOT = (Kind.CHARGE_OVERTEMPERATURE, Kind.DISCHARGE_OVERTEMPERATURE, Kind.MOS_OVERTEMPERATURE)
-COLD = (Kind.CHARGE_UNDERTEMPERATURE, Kind.DISCHARGE_UNDERTEMPERATURE)
-DISCHARGE_CURRENT = (Kind.DISCHARGE_OVERCURRENT, Kind.SHORT_CIRCUIT)
-CHARGE_CURRENT = (Kind.CHARGE_OVERCURRENT,)
-DOUBTED = (Kind.TEMPERATURE_SENSOR, Kind.CELL_COUNT, Kind.IMPLAUSIBLE_DATA, Kind.BMS_INTERNAL)
-"""What the BMS measures does not arrive, or not in a shape to be believed."""
 
 STATUS = Frame(
     can_id=0x359,
@@ -131,16 +131,6 @@ MANUFACTURER = Frame(
     length=8,
     shortest=1,
     texts=(Text(name="manufacturer_text", at=0, size=8, of=lambda v: v.manufacturer),),
-)
-
-HEARTBEAT = Frame(
-    can_id=0x305,
-    meaning="heartbeat of the inverter",
-    length=8,
-    shortest=8,
-    numbers=(
-        Number(name="heartbeat_payload", at=0, code="<Q", per=1, low=0, high=0xFFFF_FFFF_FFFF_FFFF),
-    ),
 )
 
 PYLONTECH_LV = Dialect(
