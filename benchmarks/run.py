@@ -3,10 +3,21 @@
 import argparse
 import platform
 
+import can_frames
 import decode
+import decoding
+import modbus
 import process
+import soc
 
-PARTS = {"decode": decode.run, "process": process.run}
+PARTS = {
+    "can": can_frames.run,
+    "decode": decode.run,
+    "codecs": decoding.run,
+    "modbus": modbus.run,
+    "process": process.run,
+    "soc": soc.run,
+}
 
 
 def main() -> None:

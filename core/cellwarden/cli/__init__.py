@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "config": ("cellwarden.cli.config", "check a configuration file, write one, or its schema"),
     "decode": ("cellwarden.cli.decode", "explain a captured frame"),
     "encode": ("cellwarden.cli.encode", "show the frames an inverter would be sent for a state"),
+    "replay": ("cellwarden.cli.replay", "run recorded readings through the engine"),
     "plugins": ("cellwarden.cli.plugins", "list what is installed"),
 }
 """Module and summary of each command of the core; the module's own COMMAND says the same."""

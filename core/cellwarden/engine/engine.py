@@ -31,6 +31,7 @@ from cellwarden.model import (
     Reason,
     Severity,
 )
+from cellwarden.model.catalog import Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class EngineSettings:
     parameters: Parameters
     max_age_s: float
     """A reading older than this is no reading."""
+    ocv_v: Curve | None = None
+    """(SoC in %, relaxed V) of this very cell, from its data sheet; None: the chemistry's."""
+    tail_current_a: float | None = None
+    """Charging current below which a pack at its charge voltage is full; None: the chemistry's."""
 
 
 class Engine:
@@ -55,7 +60,13 @@ class Engine:
         self._max_age_s = settings.max_age_s
         self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
         self._protection = Protection(pack, parameters)
-        self._soc = SocCounter(settings.chemistry, parameters, settings.max_age_s)
+        self._soc = SocCounter(
+            settings.chemistry,
+            parameters,
+            settings.max_age_s,
+            settings.ocv_v,
+            settings.tail_current_a,
+        )
         self._limits = LimitDecider(settings.chemistry, parameters)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
@@ -77,6 +88,7 @@ class Engine:
         """
         settings = self.settings
         gauge = records.read_gauge(record, settings.pack, settings.parameters, off_for_s)
+        gauge = self._soc.after_silence(gauge, records.silent_s(off_for_s))
         watches = records.read_watches(record, self._protection, now_s)
         return self._begin(gauge, watches, now_s)
 
@@ -162,7 +174,7 @@ class Engine:
                 m for m in senses.missing if self._plausibility.overdue(senses, m, now_s)
             )
         alarms = self._alarms(memory.alarms, watches, overdue, view.reading, now_s)
-        capacity_ah = self._soc.capacity_ah(view)
+        capacity_ah = self._soc.capacity_ah(gauge, view)
         limits = self._limits.decide(
             memory.limits,
             Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue),
@@ -283,7 +295,7 @@ class Engine:
         pack = self.settings.pack
         events = alarm_lists.changes(memory.alarms.shown, alarms.shown, now_s)
         if gauge.basis != memory.gauge.basis:
-            text = f"SoC {gauge.soc_percent or 0:.0f} %, {gauge.basis}"
+            text = f"SoC {gauge.estimated_percent or 0:.0f} %, {gauge.basis}"
             events.append(Event(at_s=now_s, pack=pack, text=text))
         return tuple(events)
 
@@ -337,7 +349,7 @@ class Engine:
             soc_percent=soc,
             soc_sigma_percent=None if soc is None else gauge.sigma_percent,
             soc_basis=gauge.basis,
-            soh_percent=self._soh_percent(reading),
+            soh_percent=self._soc.soh_percent(gauge, view),
             capacity_ah=capacity_ah,
             remaining_ah=None if soc is None else soc * capacity_ah / 100,
             power_w=view.power_w,
@@ -351,11 +363,3 @@ class Engine:
             identity=memory.identity,
             link=link,
         )
-
-    def _soh_percent(self, reading: Reading) -> float | None:
-        """Return learned against design capacity (R34), else what the BMS says."""
-        if reading.capacity_ah is not None:
-            return min(
-                100 * reading.capacity_ah / self.settings.parameters.design_capacity_ah, 100.0
-            )
-        return reading.soh_percent

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from cellwarden.engine.protection import IDLE, Protection, Row, Watch
 from cellwarden.engine.protection_rules import RULES
 from cellwarden.engine.soc import SIGMA_MAX, SILENT_C, Gauge
+from cellwarden.engine.soc_record import read_estimate, write_estimate
 from cellwarden.model import Parameters
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 has no estimate: it starts anew from the SoC and its sigma."""
 
 Record = dict[str, object]
 
@@ -36,6 +39,8 @@ def write(
         "full": gauge.full,
         "charged_ah": gauge.charged_ah,
         "discharged_ah": gauge.discharged_ah,
+        "empty": gauge.empty,
+        "estimate": None if gauge.estimate is None else write_estimate(gauge.estimate),
         "trips": [
             _trip(row, watch, now_s)
             for row, watch in zip(protection.rows, watches, strict=True)
@@ -65,8 +70,8 @@ def read_gauge(
     ValueError, with what is wrong, for a record that cannot be used.
     """
     version = record.get("version")
-    if version != VERSION:
-        raise ValueError(f"its version is {version!r}, this program reads {VERSION}")
+    if isinstance(version, bool) or version not in READABLE:
+        raise ValueError(f"its version is {version!r}, this program reads 1 and {VERSION}")
     if record.get("pack") != pack:
         raise ValueError(f"it is of pack {record.get('pack')!r}")
     for key, now in (
@@ -77,12 +82,11 @@ def read_gauge(
             raise ValueError(f"{key} was {record.get(key)!r} and is now {now:g}")
     soc = record.get("soc_percent")
     sigma = _number(record, "soc_sigma_percent", 0.0, 100.0)
-    # Unknown for how long: as much doubt as a day of silence leaves.
-    silent_s = 86_400.0 if off_for_s is None else max(off_for_s, 0.0)
-    sigma = min(sigma + 100 * SILENT_C * silent_s / 3600, SIGMA_MAX)
+    sigma = min(sigma + 100 * SILENT_C * silent_s(off_for_s) / 3600, SIGMA_MAX)
     basis, full = record.get("soc_basis"), record.get("full")
     if not isinstance(basis, str) or not isinstance(full, bool):
         raise ValueError("soc_basis or full is damaged")  # noqa: TRY004  # a bad record
+    estimate = record.get("estimate")
     return Gauge(
         soc_percent=None if soc is None else _number(record, "soc_percent", 0.0, 100.0),
         sigma_percent=sigma,
@@ -90,7 +94,14 @@ def read_gauge(
         full=full,
         charged_ah=_number(record, "charged_ah", 0.0, math.inf),
         discharged_ah=_number(record, "discharged_ah", 0.0, math.inf),
+        empty=record.get("empty") is True,
+        estimate=None if estimate is None else read_estimate(estimate, parameters.cell_count),
     )
+
+
+def silent_s(off_for_s: float | None) -> float:
+    """Return for how long nobody listened; unknown: as much doubt as a day leaves."""
+    return 86_400.0 if off_for_s is None else max(off_for_s, 0.0)
 
 
 def read_watches(

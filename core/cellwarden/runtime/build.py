@@ -11,6 +11,7 @@ from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSett
 from cellwarden.hooks import DriverContext, OutputContext
 from cellwarden.runtime.controller import Controller, NamedOutput
 from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.identity import OnlyThisPack
 from cellwarden.runtime.store import Saved
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def build(
                 chemistry=pack.chemistry,
                 parameters=pack.parameters,
                 max_age_s=max_age_s,
+                ocv_v=pack.ocv_v,
             )
         )
         context = DriverContext(
@@ -42,6 +44,8 @@ def build(
             timeout_s=min(max(clock.real_s(options.poll_interval_s), 0.5), 2.0),
         )
         driver = plugins.build(pack.driver, pack.driver_options, context)
+        if pack.serial_number is not None:
+            driver = OnlyThisPack(driver, pack.name, pack.serial_number)
         engines.append((engine, driver, _memory(engine, pack, (saved or {}).get(pack.name), clock)))
     outputs = [
         NamedOutput(

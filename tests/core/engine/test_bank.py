@@ -73,7 +73,7 @@ def test_currents_charges_and_powers_add_up_and_shares_are_by_size() -> None:
     assert state.voltage_v == pytest.approx((53.6 + 52.8) / 2)
     assert state.power_w == pytest.approx(536.0 + 1584.0)
     assert state.soc_percent == pytest.approx(50.0)
-    assert state.soc_sigma_percent == pytest.approx(7.90569)  # 10 % each, independent
+    assert state.soc_sigma_percent == pytest.approx(11.85854)  # 15 % each, independent
     assert state.soh_percent == 100.0
     assert (state.capacity_ah, state.installed_ah) == (400.0, 400.0)
     assert state.remaining_ah == pytest.approx(200.0)

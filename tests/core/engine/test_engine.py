@@ -185,20 +185,20 @@ def test_the_soc_survives_a_restart() -> None:
     again = restarted(bench)
     assert again.wait(0.1).soc_percent is None  # nothing was heard yet
     state = again.hear(soc_percent=33.0)
-    assert state.soc_percent == pytest.approx(70.0)
+    assert state.soc_percent == pytest.approx(70.0, abs=0.05)
     assert state.soc_basis == "counting since the BMS's own SoC"
     assert again.memory.gauge.charged_ah == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize(
-    ("off_for_s", "sigma"), [(0.0, 10.0), (1800.0, 15.0), (3600.0, 20.0), (-5.0, 10.0)]
+    ("off_for_s", "sigma"), [(0.0, 15.0), (900.0, 17.5), (1600.0, 19.4), (-5.0, 15.0)]
 )
 def test_the_band_is_wider_the_longer_it_was_off(off_for_s: float, sigma: float) -> None:
     bench = Bench()
     bench.hear()
     state = restarted(bench, off_for_s).hear(soc_percent=33.0)
-    assert state.soc_percent == 60.0
-    assert state.soc_sigma_percent == pytest.approx(sigma)
+    assert state.soc_percent == pytest.approx(60.0)
+    assert state.soc_sigma_percent == pytest.approx(sigma, abs=0.25)
 
 
 @pytest.mark.parametrize("off_for_s", [None, 7200.0])
@@ -292,7 +292,8 @@ GOOD = {
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("version", 2, "its version is 2, this program reads 1"),
+        ("version", 3, "its version is 3, this program reads 1 and 2"),
+        ("version", True, "version"),
         ("version", None, "version"),
         ("pack", "right", "it is of pack 'right'"),
         ("cells", 15, "cells was 15 and is now 16"),
@@ -306,6 +307,8 @@ GOOD = {
         ("full", "yes", "damaged"),
         ("charged_ah", math.inf, "outside"),
         ("discharged_ah", -1.0, "outside"),
+        ("estimate", [], "estimate is damaged"),
+        ("estimate", {}, "estimate.cells is damaged"),
         ("trips", None, "trips is damaged"),
         ("trips", [1], "no known protection"),
         ("trips", [{**TRIP, "rule": "x"}], "no known protection"),

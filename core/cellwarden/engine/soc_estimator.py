@@ -1,0 +1,241 @@
+"""The estimator of a pack: readings gathered into windows, windows given to the filters.
+
+Charge is counted with every reading; voltages are averaged over WINDOW_S before the mean's filter
+hears them and over CELLS_S before the cells' do, so that a step costs little. Everything is a
+value: what is known goes in, what is known afterwards comes out.
+"""
+
+import math
+from operator import add
+from typing import NamedTuple
+
+from cellwarden.engine.soc_cells import Cell, CellFilter, Pack, mean_soc, pack
+from cellwarden.engine.soc_curve import OcvCurve
+from cellwarden.engine.soc_kinds import KELVIN, KINDS
+from cellwarden.engine.soc_mean import OHMIC, PER_AH, ZERO, Mean, MeanFilter
+from cellwarden.engine.view import View
+from cellwarden.model import Parameters
+from cellwarden.model.catalog import CHEMISTRIES, Curve
+
+WINDOW_S = 10.0
+CELLS_S = 60.0
+SHEET_BIAS_V = 0.003
+"""How far a cell is from the curve of its own data sheet."""
+ROUGH_SOC = 0.08
+"""How far the typical curve is off, SoC 0..1, even where it is steep."""
+FLAT_LOW_V = 0.10
+FLAT_HIGH_V = 0.015
+"""How far beyond its flat part the typical curve of a flat chemistry is still not asked."""
+ZERO_C = 0.0012
+"""Zero of a current sensor in C, sigma: 0.12 A at 100 Ah; 0.2 A is the worst of a good one."""
+ZERO_LEAST_A = 0.05
+OFF_SIGMA_A = 0.1
+"""How far one reading at open switches may be off (noise)."""
+OFF_MOST_C = 0.01
+"""More than this is no zero error: it flows, whatever the switches say."""
+PER_AH_SIGMA = 0.10
+"""How far a configured capacity is from the true one; packs age."""
+CALM_C = 0.1
+CALM_SOC = 0.02
+"""Near rest: so little current, and so little left of the one before."""
+LEARNED = 0.03
+"""A capacity known this well is shown instead of the BMS's or the configured one."""
+
+
+class Window(NamedTuple):
+    """Sums since the last time the filters heard something."""
+
+    seconds: float = 0.0
+    charge_as: float = 0.0
+    """In ampere seconds."""
+    readings: int = 0
+    cells_v: tuple[float, ...] = ()
+    """Sum of each cell; empty where a reading lacked one."""
+    off: bool = True
+    """Both switches were open all the time."""
+
+
+class Span(NamedTuple):
+    """Sums since the last time the cells' filters heard something."""
+
+    hours: float = 0.0
+    rate_hours: float = 0.0
+    """True current times hours, in C hours."""
+    windows: int = 0
+    above_v: tuple[float, ...] = ()
+
+
+class Estimate(NamedTuple):
+    """What is known of a pack."""
+
+    mean: Mean
+    cells: tuple[Cell, ...]
+    pack: Pack
+    """As of the last window."""
+    window: Window = Window()
+    span: Span = Span()
+
+    @property
+    def capacity_known(self) -> bool:
+        """Whether the capacity is learned well enough to be shown."""
+        return self.pack.usable_sigma <= LEARNED * self.pack.usable
+
+
+class Estimator:
+    """The filters of one pack, prepared."""
+
+    def __init__(self, chemistry: str, parameters: Parameters, ocv_v: Curve | None) -> None:
+        kind = KINDS[chemistry]
+        self.design_ah = parameters.design_capacity_ah
+        self._count = parameters.cell_count
+        self.curve = OcvCurve(ocv_v or CHEMISTRIES[chemistry].ocv_v)
+        self.trusted = ocv_v is not None
+        self._curve_v = kind.curve_v
+        flat = CHEMISTRIES[chemistry].flat_percent
+        self._flat_v = (math.inf, math.inf)
+        if flat is not None:
+            low, high = (self.curve.volts(percent / 100) for percent in flat)
+            self._flat_v = (low - FLAT_LOW_V, high + FLAT_HIGH_V)
+        zero_c = max(ZERO_C, ZERO_LEAST_A / self.design_ah)
+        self._mean = MeanFilter(kind, self.curve, SHEET_BIAS_V, zero_c)
+        self._cells = CellFilter(self.curve, kind.ohmic_v)
+
+    def start(self, soc: float, sigma: float, capacity_ah: float) -> Estimate:
+        """Return an estimate from a usable SoC 0..1 and the capacity that is assumed."""
+        cells = (self._cells.start(),) * self._count
+        mean = self._mean.start(soc, sigma, self.design_ah / capacity_ah, PER_AH_SIGMA)
+        # The assumed capacity is the usable one; the cells have what their spread hides.
+        usable_ah = pack(mean, cells).usable * self.design_ah
+        per_ah = mean.x[PER_AH] * usable_ah / capacity_ah
+        mean = mean._replace(x=(*mean.x[:PER_AH], per_ah, *mean.x[PER_AH + 1 :]))
+        return self.at(Estimate(mean, cells, pack(mean, cells)), soc, sigma)
+
+    def at(self, estimate: Estimate, soc: float, sigma: float) -> Estimate:
+        """Return the estimate started anew at a usable SoC 0..1; what was learned is kept."""
+        mean, cells = estimate.mean, estimate.cells
+        rows = [(0.0, *row[1:]) for row in mean.p[1:]]
+        first = (0.0,) * len(mean.x)
+        mean = mean._replace(x=(mean_soc(soc, mean, cells), *mean.x[1:]), p=(first, *rows))
+        now = pack(mean, cells)  # what of its sigma is the cells'; the mean has the rest
+        own = max(sigma * sigma - now.sigma**2, 0.0) * (now.usable * mean.x[PER_AH]) ** 2
+        mean = mean._replace(p=((own, *first[1:]), *rows))
+        return estimate._replace(mean=mean, pack=pack(mean, cells), window=Window())
+
+    def anchor(self, estimate: Estimate, soc: float, sigma: float) -> Estimate:
+        """Return the estimate after a moment when the usable SoC is known, both 0..1."""
+        mean, cells = estimate.mean, estimate.cells
+        mean = self._mean.hear_soc(mean, mean_soc(soc, mean, cells), sigma)
+        return estimate._replace(mean=mean, pack=pack(mean, cells), window=Window())
+
+    def doubt(self, estimate: Estimate, soc: float, seconds: float) -> Estimate:
+        """Return the estimate after a time in which up to `soc`, 0..1, flowed unseen."""
+        mean = self._mean.doubt(estimate.mean, soc, seconds / 3600)
+        return estimate._replace(mean=mean, pack=pack(mean, estimate.cells), span=Span())
+
+    def soc(self, estimate: Estimate) -> float:
+        """Return the usable SoC 0..1 with what was counted since the last window."""
+        window = estimate.window
+        if window.off:
+            return estimate.pack.soc
+        counted_as = window.charge_as - estimate.mean.x[ZERO] * self.design_ah * window.seconds
+        return estimate.pack.soc + counted_as / (3600 * self.design_ah * estimate.pack.usable)
+
+    def counted(self, estimate: Estimate, view: View, current_a: float, gap_s: float) -> float:
+        """Return the SoC 0..1 that a current, less the sensor's zero, adds in a time."""
+        if self._off(view, current_a):
+            return 0.0
+        true_a = current_a - estimate.mean.x[ZERO] * self.design_ah
+        return true_a * gap_s / (3600 * self.design_ah * estimate.pack.usable)
+
+    def hear(self, estimate: Estimate, view: View, current_a: float, gap_s: float) -> Estimate:
+        """Return the estimate after a reading: `current_a` flowed, on average, for `gap_s`."""
+        window, reading = estimate.window, view.reading
+        cells_v: tuple[float, ...] = ()
+        heard: tuple[float, ...] = reading.cell_voltages_v  # type: ignore[assignment]  # if whole
+        if view.cell_sum_v is not None and len(heard) == self._count:
+            if window.readings == 0:
+                cells_v = heard
+            elif window.cells_v:
+                cells_v = tuple(map(add, window.cells_v, heard))
+        window = Window(
+            window.seconds + gap_s,
+            window.charge_as + current_a * gap_s,
+            window.readings + 1,
+            cells_v,
+            window.off and self._off(view, current_a),
+        )
+        if window.seconds < WINDOW_S:
+            return estimate._replace(window=window)
+        return self._close(estimate, window, _temperature_k(view))
+
+    def _off(self, view: View, current_a: float) -> bool:
+        """Return whether both switches are open, so that no current can flow."""
+        reading = view.reading
+        return (
+            reading.charge_fet_on is False
+            and reading.discharge_fet_on is False
+            and abs(current_a) < OFF_MOST_C * self.design_ah
+        )
+
+    def _close(self, estimate: Estimate, window: Window, temperature_k: float | None) -> Estimate:
+        """Return the estimate after the filters have heard a window."""
+        mean, cells = estimate.mean, estimate.cells
+        filters, hours = self._mean, window.seconds / 3600
+        climate = filters.climate(temperature_k)
+        rate_c = window.charge_as / window.seconds / self.design_ah
+        if window.off:  # the switches are open: all that is measured is the zero
+            noise_c = OFF_SIGMA_A / self.design_ah / math.sqrt(window.readings)
+            mean = filters.hear_zero(mean, rate_c, noise_c)
+            rate_c = mean.x[ZERO]
+        mean = filters.count(mean, rate_c, hours, climate)
+        true_c = rate_c - mean.x[ZERO]
+        above_v: tuple[float, ...] = ()
+        if window.cells_v:
+            volts = sum(window.cells_v) / window.readings / self._count
+            if self.trusted:
+                apart = tuple([cell.x[0] for cell in cells])
+                mean = filters.hear_volts(mean, volts, apart, (rate_c, hours), climate)
+                above_v = tuple([v / window.readings - volts for v in window.cells_v])
+            else:
+                drop_v = mean.x[OHMIC] * climate.ohmic * true_c
+                mean = self._roughly(mean, volts - drop_v, true_c)
+        span = _longer(estimate.span, above_v, true_c, hours)
+        if span.hours * 3600 >= CELLS_S:
+            cells = self._cells.count(cells, span.rate_hours * mean.x[PER_AH], span.hours)
+            if span.above_v:
+                above = [v / span.windows for v in span.above_v]
+                rate = span.rate_hours / span.hours
+                cells = self._cells.hear(cells, above, mean, rate, climate)
+            span = Span()
+        return Estimate(mean, cells, pack(mean, cells), Window(), span)
+
+    def _roughly(self, mean: Mean, relaxed_v: float, true_c: float) -> Mean:
+        """Return the mean after a voltage that only the typical curve can be asked about.
+
+        It corrects an estimate that is worse than the curve, to no better than the curve is, and
+        teaches nothing else: its error is no noise, and looking longer does not make it smaller.
+        Only near rest, and not on the flat part, where it would be wrong by tens of percent.
+        """
+        calm = abs(true_c) <= CALM_C and abs(sum(mean.lags)) <= CALM_SOC
+        if not calm or self._flat_v[0] <= relaxed_v <= self._flat_v[1]:
+            return mean
+        soc = self.curve.soc(relaxed_v)
+        _, slope, _ = self.curve.spread(soc, 0.02)
+        sigma = max(self._curve_v / max(slope, 0.01), ROUGH_SOC)
+        return self._mean.hear_soc(mean, soc, sigma)
+
+
+def _longer(span: Span, above_v: tuple[float, ...], true_c: float, hours: float) -> Span:
+    """Return the span with one more window; one without voltages spoils them all."""
+    sums: tuple[float, ...] = ()
+    if above_v and span.hours == 0:
+        sums = above_v
+    elif above_v and span.above_v:
+        sums = tuple(map(add, span.above_v, above_v))
+    return Span(span.hours + hours, span.rate_hours + true_c * hours, span.windows + 1, sums)
+
+
+def _temperature_k(view: View) -> float | None:
+    """Return the mean of the sensors that are known."""
+    known = [t for t in view.reading.temperatures_c if t is not None]
+    return sum(known) / len(known) + KELVIN if known else None
