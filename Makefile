@@ -17,7 +17,7 @@ demo: $(VENV)/demo.stamp ## a simulated bank in the terminal; ARGS="--packs 4" p
 
 test: $(VENV)/test.stamp ## all tests; ARGS="-k words" passes options to pytest
 	@sh tests/prepare.sh tools
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not shared" $(ARGS)
 
 check: lint typecheck ## format, lint and types, strict
 
