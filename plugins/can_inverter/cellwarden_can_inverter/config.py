@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
+from cellwarden_can_inverter import shared_options
 from cellwarden_can_inverter.dialects import DIALECTS
 from cellwarden_can_inverter.profiles import PROFILES
 
@@ -113,27 +114,9 @@ class CanInverterOptions:
         minimum=3,
         maximum=600,
     )
-    gone_after_s: float = option(
-        60.0,
-        help="the controller decided nothing for this long: silence",
-        unit="s",
-        minimum=5,
-        maximum=3600,
-    )
-    force_charge_below_percent: float | None = option(
-        None,
-        help="ask to be charged, from the grid too, below this SoC until 5 % above; default never",
-        unit="%",
-        minimum=1,
-        maximum=50,
-    )
-    force_charge_urgent_below_percent: float | None = option(
-        None,
-        help="the same with the request for a pack that is nearly off; default never",
-        unit="%",
-        minimum=1,
-        maximum=50,
-    )
+    gone_after_s: float = shared_options.gone_after()
+    force_charge_below_percent: float | None = shared_options.force_charge_below()
+    force_charge_urgent_below_percent: float | None = shared_options.force_charge_urgent_below()
 
     def bus_arguments(self) -> dict[str, int | float | str]:
         """Return `bus_options` as python-can takes them: numbers where they are numbers."""

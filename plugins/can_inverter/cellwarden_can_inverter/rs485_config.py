@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
+from cellwarden_can_inverter import shared_options
 from cellwarden_can_inverter.pylontech_ascii_scaling import SCALINGS
 from cellwarden_can_inverter.rs485_persona import Persona
 from cellwarden_can_inverter.view import Manners
@@ -91,27 +92,9 @@ class Rs485InverterOptions:
         minimum=3,
         maximum=600,
     )
-    gone_after_s: float = option(
-        60.0,
-        help="the controller decided nothing for this long: silence",
-        unit="s",
-        minimum=5,
-        maximum=3600,
-    )
-    force_charge_below_percent: float | None = option(
-        None,
-        help="ask to be charged, from the grid too, below this SoC until 5 % above; default never",
-        unit="%",
-        minimum=1,
-        maximum=50,
-    )
-    force_charge_urgent_below_percent: float | None = option(
-        None,
-        help="the same with the request for a pack that is nearly off; default never",
-        unit="%",
-        minimum=1,
-        maximum=50,
-    )
+    gone_after_s: float = shared_options.gone_after()
+    force_charge_below_percent: float | None = shared_options.force_charge_below()
+    force_charge_urgent_below_percent: float | None = shared_options.force_charge_urgent_below()
 
     def persona(self) -> Persona:
         """Return what the battery calls itself."""
