@@ -1,21 +1,19 @@
 """Decoding one full 4E57 frame, against the yardstick; and the engine's and the bank's step."""
 
+import sys
+from pathlib import Path
+
 from yardstick import best_s, yardstick_s
 
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
 from cellwarden.model import LinkQuality, PackState, Reading, preset
 from cellwarden_hardware.codecs import jk_4e57
 
-# JK_B2A20S20P, 16 cells, as published by ArminJo/JK-BMSToPylontechCAN.
-FRAME = bytes.fromhex(
-    "4e570121000000000600017930010cc6020cbe030cc7040cc7050cc7060cc5070cc6080cc7090cc20a0cc20b0cc2"
-    "0c0cc20d0cc10e0cc10f0cc1100cc180001681001582001683146c840000853c860287000089000000008a00108b"
-    "00008c00038e15908f12c0900d7a910d48920005930bb8940bea95000596012c97005098001e9900329a001e9b0c"
-    "809c000a9d019e00509f0046a00064a10064a20014a3003ca40046a50005a6000aa7ffeca8fff6a910aa0000006e"
-    "ab01ac01ad0418ae01af00b0000ab114b231323334353600000000b300b441726d696e735f5fb532333037b60000"
-    "0e85b731312e58575f5331312e32365f5f5fb800b90000006eba41726d696e735f5f424d53004a4b5f4232413230"
-    "53323050c0010000000068000051ca"
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support import jk_frames
+
+FRAME = jk_frames.frame("jk_4e57", "16s-b2a20s20p")
 
 
 def live_frames() -> list[bytes]:
