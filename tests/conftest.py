@@ -3,9 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cellwarden.model import BankState, Limits, PackState
 from support import states
+
+# No test is timed: a busy machine must not fail one.
+settings.register_profile("cellwarden", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cellwarden")
 
 
 @pytest.fixture

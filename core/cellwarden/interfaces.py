@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cellwarden.clock import Clock
-from cellwarden.model import BankState, ExternalMeasurement, Outcome, Reading, Request
+from cellwarden.model import (
+    BankState,
+    ExternalMeasurement,
+    Outcome,
+    Reading,
+    Request,
+    RequestKind,
+)
 
 
 class Driver(Protocol):
@@ -52,10 +59,22 @@ class Feed(Protocol):
 
 
 class Gate(Protocol):
-    """The only way to ask for something to be written to a BMS."""
+    """The only way to ask for something to be written to a BMS, or to give an order.
+
+    Safe to use from any thread and loop.
+    """
 
     async def ask(self, request: Request) -> Outcome:
         """Return what became of the request; a refusal is an outcome, not an exception."""
+
+    def refusal(self, kind: RequestKind, pack: str, who: str) -> str | None:
+        """Return why a request of this kind would be refused now, None if it would be tried.
+
+        For an output that shows a control only where mode, rights and device allow it.
+        """
+
+    def writable_parameters(self, pack: str) -> frozenset[str]:
+        """Return the names of `model.PARAMETERS` that this pack's device can write."""
 
 
 class Output(Protocol):

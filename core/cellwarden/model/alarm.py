@@ -40,6 +40,17 @@ class AlarmKind(Enum):
     BMS_INTERNAL = "BMS internal fault"
     BMS_LOST = "no data from the BMS"
     SHUTDOWN = "automatic shutdown voltage reached"
+    BALANCE_WIRE = "balance lead resistance too high"
+    BALANCE_WIRE_OPEN = "balance lead or cell lost"
+    WIRING = "wiring fault"
+    """Leads swapped, or current of the wrong sign: nothing may be closed."""
+    CELL_FAILURE = "cell failure"
+    """One cell too high and another too low at the same time (F23)."""
+    CURRENT_SENSOR = "current sensor fault"
+    FET_STUCK = "MOSFET does not follow its switch"
+    CHARGER_IGNORES_LIMIT = "charger ignores the charge limit"
+    BALANCER = "balancer fault"
+    HEATER = "heater fault"
 
     @property
     def manual_code(self) -> int | None:
@@ -59,7 +70,9 @@ _MANUAL_CODES = {
     AlarmKind.DISCHARGE_OVERTEMPERATURE: 5,
     AlarmKind.SHORT_CIRCUIT: 6,
     AlarmKind.BMS_INTERNAL: 7,
+    AlarmKind.BALANCE_WIRE: 8,
     AlarmKind.CELL_COUNT: 9,
+    AlarmKind.BALANCE_WIRE_OPEN: 9,
 }
 
 

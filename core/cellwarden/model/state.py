@@ -4,7 +4,21 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cellwarden.model.alarm import Alarm, Severity
+from cellwarden.model.finding import Finding
+from cellwarden.model.insight import (
+    NO_SWITCHES,
+    Balancing,
+    CellEstimate,
+    ChargePhase,
+    Counters,
+    Heating,
+    Membership,
+    Prediction,
+    Switches,
+)
 from cellwarden.model.limit import Limits
+from cellwarden.model.orders import NO_ORDERS, Orders
+from cellwarden.model.parameters import Parameters
 from cellwarden.model.reading import ExternalMeasurement, Identity, LinkQuality, Reading
 
 
@@ -67,17 +81,6 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A diagnosis: what is probably wrong, on what evidence, how sure."""
-
-    what: str
-    evidence: str
-    confidence: float
-    """0..1."""
-    procedure: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that changed in one step, for the log: a trip, a release, a reset."""
 
@@ -129,6 +132,25 @@ class PackState:
     """What changed in this very step."""
     identity: Identity | None = None
     link: LinkQuality | None = None
+    chemistry: str = ""
+    """A name of `CHEMISTRIES`."""
+    parameters: Parameters | None = None
+    """What the engine works with; `reading.settings` is what the device holds."""
+    charge_phase: ChargePhase | None = None
+    switches: Switches = NO_SWITCHES
+    """What the engine wants of the device."""
+    balancing: Balancing | None = None
+    heating: Heating | None = None
+    prediction: Prediction | None = None
+    counters: Counters | None = None
+    cells: tuple[CellEstimate, ...] = ()
+    """What is known of each cell, in order; empty while nothing is."""
+
+    @property
+    def error_codes(self) -> tuple[int, ...]:
+        """The manual's error codes 1-9 that are set now, in order (R48)."""
+        codes = {alarm.kind.manual_code for alarm in self.alarms}
+        return tuple(sorted(code for code in codes if code is not None))
 
     @property
     def cell_difference_v(self) -> float | None:
@@ -180,6 +202,16 @@ class BankState:
     """Of the most cycled pack."""
     external: tuple[ExternalMeasurement, ...] = ()
     """What inverters measure at the bank's terminals; none of it is too old."""
+    charge_phase: ChargePhase | None = None
+    members: tuple[Membership, ...] = ()
+    """Each pack's part, in the configuration's order."""
+    orders: Orders = NO_ORDERS
+    """What people and systems asked for, as far as it is in effect."""
+    prediction: Prediction | None = None
+    findings: tuple[Finding, ...] = ()
+    """Of the bank itself, such as circulating current; a pack's own stand in its state."""
+    events: tuple[Event, ...] = ()
+    """What changed for the bank in this very step."""
 
     @property
     def online(self) -> tuple[PackState, ...]:

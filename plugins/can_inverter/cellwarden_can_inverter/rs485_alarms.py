@@ -5,6 +5,7 @@ from typing import Any
 
 from cellwarden.model import Alarm, PackState, Reading, Severity
 from cellwarden.model import AlarmKind as Kind
+from cellwarden_can_inverter.dialects.kinds import DOUBTED
 from cellwarden_can_inverter.signals import any_of, protection, warning
 from cellwarden_can_inverter.view import BatteryView
 
@@ -12,8 +13,6 @@ HOT = (Kind.CHARGE_OVERTEMPERATURE, Kind.DISCHARGE_OVERTEMPERATURE)
 COLD = (Kind.CHARGE_UNDERTEMPERATURE, Kind.DISCHARGE_UNDERTEMPERATURE)
 PACK_LOW = (Kind.PACK_UNDERVOLTAGE, Kind.SHUTDOWN, Kind.LOW_SOC)
 DISCHARGE_CURRENT = (Kind.DISCHARGE_OVERCURRENT, Kind.SHORT_CIRCUIT)
-DOUBTED = (Kind.TEMPERATURE_SENSOR, Kind.CELL_COUNT, Kind.IMPLAUSIBLE_DATA, Kind.BMS_INTERNAL)
-"""What the BMS measures does not arrive, or not in a shape to be believed."""
 
 # fmt: off
 SYSTEM = (

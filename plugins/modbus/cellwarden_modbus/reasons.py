@@ -65,6 +65,15 @@ ALARM_NUMBERS = {
     AlarmKind.BMS_INTERNAL: 17,
     AlarmKind.BMS_LOST: 18,
     AlarmKind.SHUTDOWN: 19,
+    AlarmKind.BALANCE_WIRE: 20,
+    AlarmKind.BALANCE_WIRE_OPEN: 21,
+    AlarmKind.WIRING: 22,
+    AlarmKind.CELL_FAILURE: 23,
+    AlarmKind.CURRENT_SENSOR: 24,
+    AlarmKind.FET_STUCK: 25,
+    AlarmKind.CHARGER_IGNORES_LIMIT: 26,
+    AlarmKind.BALANCER: 27,
+    AlarmKind.HEATER: 28,
 }
 """The bit of each alarm; as a reason it is 100 more, and 200 more where the BMS itself says it."""
 

@@ -65,6 +65,15 @@ EVENTS: dict[AlarmKind, tuple[Event, Event]] = {
     AlarmKind.BMS_INTERNAL: _OTHER,
     AlarmKind.BMS_LOST: (Event.COMMUNICATION_ERROR, Event.COMMUNICATION_ERROR),
     AlarmKind.SHUTDOWN: _UNDER_VOLT,
+    AlarmKind.BALANCE_WIRE: _OTHER,
+    AlarmKind.BALANCE_WIRE_OPEN: _OTHER,
+    AlarmKind.WIRING: _OTHER,
+    AlarmKind.CELL_FAILURE: _OTHER,
+    AlarmKind.CURRENT_SENSOR: _OTHER,
+    AlarmKind.FET_STUCK: _OTHER,
+    AlarmKind.CHARGER_IGNORES_LIMIT: _CHARGE,
+    AlarmKind.BALANCER: _OTHER,
+    AlarmKind.HEATER: _OTHER,
 }
 
 

@@ -73,6 +73,15 @@ ALARM_PATHS: dict[AlarmKind, str] = {
     AlarmKind.BMS_INTERNAL: "/Alarms/InternalFailure",
     AlarmKind.BMS_LOST: BMS_CABLE,
     AlarmKind.SHUTDOWN: "/Alarms/LowVoltage",
+    AlarmKind.BALANCE_WIRE: "/Alarms/CellImbalance",
+    AlarmKind.BALANCE_WIRE_OPEN: "/Alarms/InternalFailure",
+    AlarmKind.WIRING: "/Alarms/InternalFailure",
+    AlarmKind.CELL_FAILURE: "/Alarms/InternalFailure",
+    AlarmKind.CURRENT_SENSOR: "/Alarms/InternalFailure",
+    AlarmKind.FET_STUCK: "/Alarms/InternalFailure",
+    AlarmKind.CHARGER_IGNORES_LIMIT: "/Alarms/HighChargeCurrent",
+    AlarmKind.BALANCER: "/Alarms/InternalFailure",
+    AlarmKind.HEATER: "/Alarms/InternalFailure",
 }
 """Where each kind of alarm is shown."""
 

@@ -12,8 +12,26 @@ HOT = (Kind.CHARGE_OVERTEMPERATURE, Kind.DISCHARGE_OVERTEMPERATURE, Kind.MOS_OVE
 COLD = (Kind.CHARGE_UNDERTEMPERATURE, Kind.DISCHARGE_UNDERTEMPERATURE)
 DISCHARGE_CURRENT = (Kind.DISCHARGE_OVERCURRENT, Kind.SHORT_CIRCUIT)
 CHARGE_CURRENT = (Kind.CHARGE_OVERCURRENT,)
-DOUBTED = (Kind.TEMPERATURE_SENSOR, Kind.CELL_COUNT, Kind.IMPLAUSIBLE_DATA, Kind.BMS_INTERNAL)
-"""What the BMS measures does not arrive, or not in a shape to be believed."""
+BROKEN = (
+    Kind.BALANCE_WIRE,
+    Kind.BALANCE_WIRE_OPEN,
+    Kind.WIRING,
+    Kind.CELL_FAILURE,
+    Kind.CURRENT_SENSOR,
+    Kind.FET_STUCK,
+    Kind.CHARGER_IGNORES_LIMIT,
+    Kind.BALANCER,
+    Kind.HEATER,
+)
+"""A part needs a person; sheets have no bits of their own for most of these."""
+DOUBTED = (
+    Kind.TEMPERATURE_SENSOR,
+    Kind.CELL_COUNT,
+    Kind.IMPLAUSIBLE_DATA,
+    Kind.BMS_INTERNAL,
+    *BROKEN,
+)
+"""What the BMS measures does not arrive, or not in a shape to be believed, or a part is broken."""
 
 IDLE_A = 0.5
 """A current below this is neither charging nor discharging: the noise of a shunt."""

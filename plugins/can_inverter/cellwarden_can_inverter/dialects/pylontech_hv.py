@@ -9,6 +9,7 @@ packs send 30000 - I, so it is to be checked with each inverter.
 
 from cellwarden.model import AlarmKind as Kind
 from cellwarden_can_inverter.dialects.kinds import (
+    BROKEN,
     cell_max_number,
     cell_max_v,
     cell_min_number,
@@ -134,10 +135,10 @@ STATUS = Frame(
             any_of(warning(Kind.BMS_LOST), protection(Kind.BMS_LOST)),
         ),
         Flag("error_input_over_voltage", 3, 3, never),
-        Flag("error_reversed", 3, 4, never),
-        Flag("error_relay", 3, 5, never),
-        Flag("error_cell_damage", 3, 6, never),
-        Flag("error_other", 3, 7, protection(Kind.BMS_INTERNAL, Kind.CELL_DIFFERENCE)),
+        Flag("error_reversed", 3, 4, protection(Kind.WIRING)),
+        Flag("error_relay", 3, 5, protection(Kind.FET_STUCK)),
+        Flag("error_cell_damage", 3, 6, protection(Kind.CELL_FAILURE)),
+        Flag("error_other", 3, 7, protection(Kind.BMS_INTERNAL, Kind.CELL_DIFFERENCE, *BROKEN)),
         *(
             Flag(f"alarm_{name}", 4 + bit // 8, bit % 8, warning(*kinds))
             for bit, (name, kinds) in enumerate(FAULTS)
