@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cellwarden.engine import Engine, EngineSettings, PackMemory
-from cellwarden.model import PackState, Parameters, Reading, preset
+from cellwarden.model import NO_INPUTS, Inputs, PackState, Parameters, Reading, preset
 
 CELLS = (3.300,) * 16
 
@@ -60,6 +60,7 @@ class Bench:
         self.now_s = now_s
         self.memory = memory if memory is not None else self.engine.start(now_s)
         self.state: PackState | None = None
+        self.inputs: Inputs = NO_INPUTS
 
     def hear(self, after_s: float = 1.0, **changes: object) -> PackState:
         """Let time pass, then hear a reading stamped now (unless `heard_s` is given)."""
@@ -72,7 +73,9 @@ class Bench:
         return self.step(None)
 
     def step(self, heard: Reading | None) -> PackState:
-        self.memory, self.state = self.engine.step(self.memory, heard, self.now_s)
+        self.memory, self.state = self.engine.step(
+            self.memory, heard, self.now_s, None, self.inputs
+        )
         return self.state
 
     def settle(self, for_s: int = 60, **changes: object) -> PackState:

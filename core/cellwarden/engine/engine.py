@@ -5,6 +5,7 @@ bit, so a recording can be replayed. The order of a step: plausibility, state of
 protections, alarms, limits. The runtime calls it after each poll and in between.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -20,9 +21,11 @@ from cellwarden.engine.ramp import Moment
 from cellwarden.engine.soc import Gauge, SocCounter
 from cellwarden.engine.view import View
 from cellwarden.model import (
+    NO_INPUTS,
     Alarm,
     AlarmKind,
     Event,
+    Inputs,
     LinkQuality,
     PackPhase,
     PackState,
@@ -110,10 +113,12 @@ class Engine:
         reading: Reading | None,
         now_s: float,
         link: LinkQuality | None = None,
+        inputs: Inputs = NO_INPUTS,
     ) -> tuple[PackMemory, PackState]:
         """Return what is known now and what follows from it.
 
-        `reading` is None when nothing new was heard. Never raises for anything a reading holds.
+        `reading` is None when nothing new was heard; `inputs` is what else is known now. Never
+        raises for anything a reading holds.
         """
         if now_s < memory.at_s:
             memory = shifted(memory, now_s - memory.at_s)
@@ -123,7 +128,7 @@ class Engine:
         if senses.heard_s is None or now_s - senses.heard_s > self._max_age_s:
             return self._silent(memory, senses, now_s, link)
         assert senses.view is not None
-        return self._online(memory, senses, senses.view, now_s, link)
+        return self._online(memory, senses, senses.view, now_s, link, inputs)
 
     def failed(self, memory: PackMemory, now_s: float, reason: str) -> PackState:
         """Return a safe state for a pack whose step raised (F48)."""
@@ -160,12 +165,13 @@ class Engine:
         view: View,
         now_s: float,
         link: LinkQuality | None,
+        inputs: Inputs,
     ) -> tuple[PackMemory, PackState]:
         back = memory.phase is not PackPhase.ONLINE
         fresh = senses.heard_s != memory.senses.heard_s
         gauge, watches = memory.gauge, memory.alarms.watches
         if fresh:
-            gauge, watches = self._hear(memory, view)
+            gauge, watches = self._hear(memory, view, inputs)
         if watches is not self._protection.idle:
             watches = self._protection.wait(watches, now_s)
         overdue: tuple[Missing, ...] = ()
@@ -201,11 +207,14 @@ class Engine:
         )
         return after, self._state(after, view, capacity_ah, events, link)
 
-    def _hear(self, memory: PackMemory, view: View) -> tuple[Gauge, tuple[Watch, ...]]:
+    def _hear(
+        self, memory: PackMemory, view: View, inputs: Inputs
+    ) -> tuple[Gauge, tuple[Watch, ...]]:
         """Return SoC and protections after a new reading."""
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
-        gauge = self._soc.hear(memory.gauge, view, gap_s)
+        counted = view if inputs.shunt_current_a is None else _by_shunt(view, inputs)
+        gauge = self._soc.hear(memory.gauge, counted, gap_s)
         before = memory.alarms.watches
         if gap_s is not None and gap_s > self._max_age_s:
             before = self._protection.forget(before)
@@ -363,3 +372,11 @@ class Engine:
             identity=memory.identity,
             link=link,
         )
+
+
+def _by_shunt(view: View, inputs: Inputs) -> View:
+    """Return a view whose current is the shunt's; for counting only, protections keep the BMS's."""
+    current_a = inputs.shunt_current_a
+    if current_a is None or not math.isfinite(current_a):
+        return view
+    return view._replace(reading=replace(view.reading, current_a=current_a))

@@ -14,6 +14,7 @@ from cellwarden.model.alarm import (
 )
 from cellwarden.model.catalog import CHEMISTRIES, HARDWARE_MODELS, Chemistry, HardwareModel
 from cellwarden.model.finding import Finding, Urgency
+from cellwarden.model.inputs import NO_INPUTS, Inputs
 from cellwarden.model.insight import (
     Balancing,
     CellEstimate,
@@ -46,6 +47,7 @@ from cellwarden.model.state import (
 __all__ = [
     "CHEMISTRIES",
     "HARDWARE_MODELS",
+    "NO_INPUTS",
     "NO_ORDERS",
     "PARAMETERS",
     "Alarm",
@@ -69,6 +71,7 @@ __all__ = [
     "HardwareModel",
     "Heating",
     "Identity",
+    "Inputs",
     "Limit",
     "Limits",
     "LinkQuality",

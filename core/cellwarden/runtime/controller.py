@@ -18,6 +18,7 @@ from cellwarden.model import (
     BankPhase,
     BankState,
     ExternalMeasurement,
+    Inputs,
     LinkQuality,
     PackState,
     Reading,
@@ -138,9 +139,10 @@ class Controller:
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
         engine, memory = member.engine, member.memory
+        inputs = Inputs(external=self._external(now_s))
         member.memory, state = attempt(
             f"engine of {engine.pack}",
-            lambda: engine.step(memory, reading, now_s, link),
+            lambda: engine.step(memory, reading, now_s, link, inputs),
             lambda reason: (memory, engine.failed(memory, now_s, reason)),
         )
         member.state = state

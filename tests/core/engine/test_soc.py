@@ -1,10 +1,11 @@
 """State of charge: where it starts, how it is counted, when it is known."""
 
+import math
 from itertools import pairwise
 
 import pytest
 
-from cellwarden.model import preset
+from cellwarden.model import Inputs, preset
 from support.packs import Bench, all_cells, parameters, with_cell
 
 
@@ -263,3 +264,23 @@ def test_while_the_cells_are_unknown_full_is_not_judged() -> None:
     assert bench.memory.gauge.full
     bench.hear(cell_voltages_v=())
     assert bench.memory.gauge.full
+
+
+def test_charge_is_counted_by_a_shunt_where_there_is_one() -> None:
+    bench = Bench()
+    bench.hear(current_a=0.0)
+    bench.inputs = Inputs(shunt_current_a=36.0)
+    for _ in range(100):
+        bench.hear(current_a=-36.0)
+    assert bench.memory.gauge.charged_ah == pytest.approx(1.0, rel=0.01)
+    assert bench.memory.gauge.discharged_ah == 0.0
+    assert bench.state.reading.current_a == -36.0
+
+
+def test_a_shunt_that_tells_nonsense_is_not_counted_by() -> None:
+    bench = Bench()
+    bench.hear(current_a=-36.0)
+    bench.inputs = Inputs(shunt_current_a=math.nan)
+    for _ in range(100):
+        bench.hear(current_a=-36.0)
+    assert bench.memory.gauge.discharged_ah == pytest.approx(1.0)
