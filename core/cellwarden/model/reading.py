@@ -56,6 +56,7 @@ class Reading:
     """What its owner wants on; a protection may hold the FET open all the same."""
     discharge_switch_on: bool | None = None
     balance_switch_on: bool | None = None
+    heating_switch_on: bool | None = None
     balance_current_a: float | None = None
     wire_resistances_ohm: tuple[float | None, ...] = ()
     alarms: tuple[DeviceAlarm, ...] = ()
