@@ -55,7 +55,7 @@ class Feed(Protocol):
         """
 
     def report(self, measurement: ExternalMeasurement) -> None:
-        """Hand in what this output's peer measured; the newest one counts."""
+        """Hand in what a peer of this output measured; the newest one of each source counts."""
 
 
 class Gate(Protocol):

@@ -16,11 +16,11 @@ from cellwarden.model import BankPhase
 class FaultyOptions:
     """How it misbehaves."""
 
-    fault: str = option(help="what it does", choices=("raises", "blocks", "burns"))
+    fault: str = option(help="what it does", choices=("raises", "blocks", "burns", "hangs"))
 
 
 class FaultyOutput:
-    """Raises in a loop, blocks for 10 s at a time, or burns a core."""
+    """Raises in a loop, blocks for 10 s at a time, burns a core, or hangs for ever."""
 
     def __init__(self, options: FaultyOptions, _: OutputContext) -> None:
         self._fault = options.fault
@@ -34,6 +34,8 @@ class FaultyOutput:
                 raise RuntimeError("this output is broken")
             if self._fault == "blocks":
                 time.sleep(10.0)  # noqa: ASYNC251  # the very fault it is for
+            if self._fault == "hangs":
+                time.sleep(1e6)  # noqa: ASYNC251  # likewise
             while self._fault == "burns":
                 sum(range(10_000))
                 latest = feed.latest()

@@ -72,6 +72,14 @@ class ControllerOptions:
         choices=("exclude", "hold", "trip"),
     )
     hold_s: float = option(10.0, help="for on_pack_lost = hold", unit="s", minimum=1, maximum=300)
+    watchdog_s: float = option(
+        15.0,
+        help="no cycle comes to its end for this long: the process ends itself, and whoever started"
+        " it starts it again; at least three poll intervals",
+        unit="s",
+        minimum=2,
+        maximum=600,
+    )
     state_dir: str | None = option(
         None,
         help="folder for what must survive a restart; default by user and system",
@@ -82,6 +90,11 @@ class ControllerOptions:
         help="folder for the status socket, in memory if possible; default by user and system",
         check=_folder,
     )
+
+    @property
+    def effective_watchdog_s(self) -> float:
+        """`watchdog_s`, or three polls where that is longer."""
+        return max(self.watchdog_s, 3 * self.poll_interval_s)
 
     @property
     def effective_max_age_s(self) -> float:

@@ -70,13 +70,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalMeasurement:
-    """What somebody else measured at the bank's terminals, such as the inverter."""
+    """What somebody else measured, such as the inverter or a shunt."""
 
     source: str
-    """The name of the output that heard it."""
+    """The name of the output that heard it, and where it hears several, which one: `victron:
+    solarcharger.ttyO1`."""
     voltage_v: float
-    current_a: float
-    """Positive while charging."""
+    """At the other's own terminals: the cables to the bank lie between."""
+    current_a: float | None
+    """Positive while charging; None where only the voltage is known."""
+    whole_bank: bool = True
+    """`current_a` is all that flows into or out of the bank; False: one device's part of it."""
     heard_s: float
     """Controller time in s."""
 

@@ -98,6 +98,8 @@ class Controller:
         self._ticker: asyncio.TimerHandle | None = None
         self._next_s = 0.0
         self._stopping = False
+        self.alive: Callable[[], None] = lambda: None
+        """Called at the end of every cycle: what a watchdog waits for."""
 
     # -- the cycle ---------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class Controller:
                 self._step(member, None, poller.quality())
             member.fresh = False
         self._decide()
+        self.alive()
 
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
@@ -185,11 +188,9 @@ class Controller:
 
     def _external(self, now_s: float) -> tuple[ExternalMeasurement, ...]:
         """Return what outputs reported and is not too old."""
+        since_s = now_s - EXTERNAL_MAX_AGE_S * self.clock.speed
         return tuple(
-            measured
-            for mailbox in self._mailboxes
-            if (measured := mailbox.reported) is not None
-            and self.clock.real_s(now_s - measured.heard_s) <= EXTERNAL_MAX_AGE_S
+            measured for mailbox in self._mailboxes for measured in mailbox.reported(since_s)
         )
 
     def _publish(self, state: BankState) -> None:

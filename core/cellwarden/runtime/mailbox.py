@@ -15,8 +15,7 @@ class Mailbox:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.reported: ExternalMeasurement | None = None
-        """The newest of `report`, for the controller."""
+        self._reported: dict[str, ExternalMeasurement] = {}
         self._state: BankState | None = None
         self._taken: BankState | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -54,8 +53,15 @@ class Mailbox:
         return None if state is None else self.clock.now_s() - state.at_s
 
     def report(self, measurement: ExternalMeasurement) -> None:
-        """Hand in what the output's peer measured; from any thread."""
-        self.reported = measurement
+        """Hand in what one of the output's peers measured; from any thread."""
+        self._reported[measurement.source] = measurement
+
+    def reported(self, since_s: float) -> tuple[ExternalMeasurement, ...]:
+        """Return the newest of each source, heard at `since_s` or later, and forget the others."""
+        for source, measurement in tuple(self._reported.items()):
+            if measurement.heard_s < since_s:
+                self._reported.pop(source)  # a newer one of this instant comes again next time
+        return tuple(self._reported.values())
 
     async def next(self, timeout_s: float | None = None) -> BankState | None:
         """Wait for a decision newer than the last one returned; None after `timeout_s` (real)."""

@@ -20,6 +20,7 @@ from cellwarden.runtime.controller import Controller
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.status import StatusServer, document
 from cellwarden.runtime.store import Store
+from cellwarden.runtime.watchdog import Watchdog
 
 LOG = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ SWITCH_INTERVAL_S = 0.001
 default is 5 ms)."""
 SETTLE_S = 10.0
 """Real s after which everything is imported and built that lasts as long as the process."""
+STOP_S = 30.0
+"""Real s in which a stop must be over: goodbyes, links and threads have limits of their own."""
 
 
 @contextlib.contextmanager
@@ -73,8 +76,15 @@ def run(settings: Settings) -> int:
 async def _serve(controller: Controller, settings: Settings, runtime_folder: Path) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    watchdog = Watchdog(settings.controller.effective_watchdog_s)
+    controller.alive = watchdog.beat
+
+    def end() -> None:
+        watchdog.beat(patience_s=STOP_S)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     status = StatusServer(
         runtime_folder,
         lambda: document(
@@ -93,9 +103,11 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
         len(settings.outputs),
         settings.controller.mode,
     )
+    watchdog.start()
     try:
         await controller.run(stop)
     finally:
+        watchdog.stop()
         await status.stop()
     LOG.info("stopped")
 

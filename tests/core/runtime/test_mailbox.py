@@ -5,7 +5,7 @@ import threading
 import time
 
 from cellwarden.clock import Clock
-from cellwarden.model import BankState
+from cellwarden.model import BankState, ExternalMeasurement
 from cellwarden.runtime.mailbox import Mailbox
 from support.states import bank_state
 
@@ -99,3 +99,23 @@ def test_age_is_counted_on_the_controllers_clock() -> None:
     age_s = box.age_s()
     assert age_s is not None
     assert 50.0 <= age_s < 150.0
+
+
+def measured(source: str, voltage_v: float, heard_s: float) -> ExternalMeasurement:
+    return ExternalMeasurement(
+        source=source, voltage_v=voltage_v, current_a=None, heard_s=heard_s, whole_bank=False
+    )
+
+
+def test_of_what_is_reported_the_newest_of_each_source_is_kept_until_it_is_too_old() -> None:
+    box = Mailbox(Clock())
+    assert box.reported(since_s=0.0) == ()
+    box.report(measured("mppt", 53.0, heard_s=1.0))
+    box.report(measured("shunt", 52.9, heard_s=2.0))
+    box.report(measured("mppt", 53.1, heard_s=3.0))
+    assert {m.source: m.voltage_v for m in box.reported(since_s=1.5)} == {
+        "mppt": 53.1,
+        "shunt": 52.9,
+    }
+    assert [m.source for m in box.reported(since_s=2.5)] == ["mppt"]
+    assert box.reported(since_s=9.0) == ()

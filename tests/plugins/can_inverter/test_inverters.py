@@ -346,9 +346,9 @@ def test_an_emulated_sma_measures_and_the_bank_hears_of_it() -> None:
             output.decide(bank_state())
             await machine.becomes(content)
             end_s = time.monotonic() + 3.0
-            while output.feed.reported is None and time.monotonic() < end_s:  # noqa: ASYNC110
+            while not output.feed.reported(0.0) and time.monotonic() < end_s:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-            return output.feed.reported
+            return output.feed.reported(0.0)[0]
 
     with machines("sma_si") as (machine,):
         measured = asyncio.run(scene(machine))

@@ -264,11 +264,11 @@ def test_what_an_sma_measures_is_reported_as_an_external_measurement(inverter: F
         async with stage(**on_multicast(inverter, profile="sma", period_s=0.2)) as s:
             s.decide()
             await until(lambda: inverter.heard)
-            assert s.feed.reported is None
+            assert s.feed.reported(0.0) == ()
             inverter.say("305#1302CFFEE600DE03")
             inverter.say("306#64000A0100003002")
-            await until(lambda: s.feed.reported and s.status["heartbeats"] == 2)
-            return s.feed.reported, s.status, s.clock.now_s()
+            await until(lambda: s.feed.reported(0.0) and s.status["heartbeats"] == 2)
+            return s.feed.reported(0.0)[0], s.status, s.clock.now_s()
 
     reported, status, now_s = asyncio.run(scene())
     assert reported.source == "can_inverter"
