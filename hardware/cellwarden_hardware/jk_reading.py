@@ -1,11 +1,12 @@
 """What is made of the frames that JK sends alike over Bluetooth and Modbus."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from cellwarden.model import Identity, Reading
-from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
-from cellwarden_hardware.codecs.jk_ble_alarms import alarms_of
+from cellwarden.model import AlarmKind, DeviceAlarm, Identity, LogEntry, Reading
+from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Logbook, Settings
+from cellwarden_hardware.codecs.jk_ble_alarms import ALARMS, log_text
 from cellwarden_hardware.codecs.jk_ble_cells import CellInfo
 from cellwarden_hardware.codecs.jk_ble_fields import Value, parameters_of
 from cellwarden_hardware.codecs.jk_ble_settings import SETTINGS
@@ -60,8 +61,24 @@ def identity_of(device: DeviceInfo) -> Identity:
     )
 
 
+def logbook_of(logbook: Logbook) -> tuple[LogEntry, ...]:
+    """Return what the device remembers, newest first."""
+    entries = sorted(logbook.entries, key=lambda entry: -entry.time_since_start_s)
+    return tuple(
+        LogEntry(
+            runtime_s=float(entry.time_since_start_s), code=entry.code, text=log_text(entry.code)
+        )
+        for entry in entries
+    )
+
+
 def reading_of(
-    pack: str, heard_s: float, cells: Cells, lasting: Lasting, identity: Identity | None
+    pack: str,
+    heard_s: float,
+    cells: Cells,
+    lasting: Lasting,
+    identity: Identity | None,
+    logbook: tuple[LogEntry, ...] = (),
 ) -> Reading:
     """Return the reading that a cell-info frame makes, with what is known from before."""
     info = cells.info
@@ -89,10 +106,24 @@ def reading_of(
         balance_switch_on=lasting.balance_switch_on,
         balance_current_a=info.balance_current_a,
         wire_resistances_ohm=info.wire_resistances_ohm,
-        alarms=alarms_of(info.alarms or 0),
+        alarms=_alarms(info.alarms or 0, info.wire_warning_mask or 0),
         alarm_bits=info.alarms,
+        notices=ALARMS.notices_of(info.alarms or 0),
+        logbook=logbook,
         settings=lasting.parameters,
         identity=identity,
+    )
+
+
+@lru_cache(maxsize=64)
+def _alarms(bits: int, wires: int) -> tuple[DeviceAlarm, ...]:
+    """Return the alarms; that of the balance wires names them."""
+    numbers = ", ".join(str(bit + 1) for bit in range(wires.bit_length()) if wires >> bit & 1)
+    return tuple(
+        replace(alarm, text=f"{alarm.text}: {numbers}")
+        if numbers and alarm.kind is AlarmKind.BALANCE_WIRE
+        else alarm
+        for alarm in ALARMS.alarms_of(bits)
     )
 
 

@@ -6,10 +6,10 @@ from cellwarden.errors import CommandRefused, ConfigError, FrameError
 from cellwarden_hardware.captures import asked, frames_in, hex_bytes
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.codecs.jbd_table import (
+    ALARMS,
     COMMANDS,
     FUNCTION_BITS,
     REGISTERS,
-    alarms_of,
     date_text,
 )
 
@@ -84,7 +84,7 @@ def _basic(data: bytes) -> dict[str, object]:
         **basic._asdict(),
         "production_date": date_text(basic.production_date_raw),
         "temperatures": list(basic.temperatures),
-        "protections": [alarm.text for alarm in alarms_of(basic.alarms)],
+        "protections": [alarm.text for alarm in ALARMS.alarms_of(basic.alarms)],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cellwarden.errors import CommandRefused, ConfigError
 from cellwarden_hardware.captures import hex_bytes
 from cellwarden_hardware.codecs import jk_ble
+from cellwarden_hardware.codecs.jk_ble_alarms import log_text
 from cellwarden_hardware.codecs.jk_ble_cells import NAMES, CellInfo, Layout
 from cellwarden_hardware.codecs.scanner import BadFrame
 
@@ -75,7 +76,8 @@ def shown(frame: jk_ble.Frame) -> dict[str, object]:
         entries = [
             {"time_since_start": e.time_since_start_s, "code": e.code} for e in frame.entries
         ]
-        return told | {"log_count": frame.count, "entries": entries}
+        meanings = [log_text(e.code) for e in frame.entries]
+        return told | {"log_count": frame.count, "entries": entries, "meanings": meanings}
     told["layout"] = frame.layout.value if frame.layout else None
     if isinstance(frame, jk_ble.Cells):
         return told | {"frame_type": "cell_info"} | _shown_cells(frame.info)

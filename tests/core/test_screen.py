@@ -72,5 +72,13 @@ def test_an_alarm_says_what_ends_it() -> None:
     assert "ALARM  left: no data from the BMS; ends when it answers again" in text
 
 
+def test_what_a_bms_says_that_is_no_alarm_is_shown_below() -> None:
+    pack = pack_state("left")
+    assert pack.reading is not None
+    heard = replace(pack.reading, notices=("alarm bit 29 is set; its meaning is not known",))
+    text = shown(bank_state(packs=(replace(pack, reading=heard),)))
+    assert "left: the BMS says: alarm bit 29 is set; its meaning is not known" in text
+
+
 def test_lines_are_cut_to_the_terminal_without_breaking_colours() -> None:
     assert fit(["\x1b[31mabcdef\x1b[0m", "abc"], 4) == ["\x1b[31mabcd\x1b[0m", "abc"]

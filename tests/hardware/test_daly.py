@@ -13,7 +13,7 @@ from cellwarden.model import AlarmKind, Severity
 from cellwarden_hardware.codecs import daly, daly_d2
 from cellwarden_hardware.codecs import daly_table as table
 from cellwarden_hardware.codecs.crc import crc16_modbus
-from cellwarden_hardware.codecs.daly_table import FAULT_BITS, FIELDS, alarms_of, faults_of
+from cellwarden_hardware.codecs.daly_table import FAULT_WORD, FIELDS, faults_of
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.protocol_daly import DalyProtocol
 from support.tools import require_shared
@@ -280,10 +280,10 @@ def test_the_captured_requests_are_built_to_the_byte() -> None:
 
 
 def test_every_fault_bit_is_named_once_and_warns_before_it_blocks() -> None:
-    bits = [row.bit for row in FAULT_BITS]
+    bits = [row.bit for row in FAULT_WORD.rows]
     assert len(set(bits)) == len(bits)
     assert set(range(28)) | set(range(32, 52)) == set(bits)
-    for row in FAULT_BITS:
+    for row in FAULT_WORD.rows:
         if row.alarm is not None and "level 1" in row.text:
             assert row.alarm.severity is Severity.WARNING
             assert not row.alarm.blocks_charge
@@ -291,15 +291,15 @@ def test_every_fault_bit_is_named_once_and_warns_before_it_blocks() -> None:
 
 
 def test_level_2_blocks_the_direction_that_hurts() -> None:
-    (alarm,) = alarms_of(1 << 3)
+    (alarm,) = FAULT_WORD.alarms_of(1 << 3)
     assert alarm.kind is AlarmKind.CELL_UNDERVOLTAGE
     assert (alarm.blocks_charge, alarm.blocks_discharge) == (False, True)
-    (alarm,) = alarms_of(1 << 51)  # byte 6 bit 3
+    (alarm,) = FAULT_WORD.alarms_of(1 << 51)  # byte 6 bit 3
     assert (alarm.blocks_charge, alarm.blocks_discharge) == (True, False)
 
 
 def test_a_full_battery_is_no_alarm_but_stays_named() -> None:
-    assert list(alarms_of(3 << 20)) == []
+    assert list(FAULT_WORD.alarms_of(3 << 20)) == []
     assert list(faults_of(3 << 20)) == ["SOC high level 1", "SOC high level 2"]
 
 

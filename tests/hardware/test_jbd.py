@@ -13,13 +13,12 @@ from cellwarden.errors import CommandRefused, ConfigError, FrameError
 from cellwarden.model import PARAMETERS, AlarmKind, Severity
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.codecs.jbd_table import (
-    ALARM_BITS,
+    ALARMS,
     BY_NAME,
     COMMANDS,
     REGISTERS,
     SETTINGS,
     Form,
-    alarms_of,
     date_count,
     date_text,
 )
@@ -382,13 +381,13 @@ def test_registers_and_names_are_unique_and_parameters_exist() -> None:
 
 
 def test_every_protection_bit_is_an_alarm_that_blocks() -> None:
-    assert [row.bit for row in ALARM_BITS] == list(range(12))
-    alarms = list(alarms_of(0x0FFF))
+    assert [row.bit for row in ALARMS.rows] == list(range(12))
+    alarms = list(ALARMS.alarms_of(0x0FFF))
     assert len(alarms) == 12
     assert all(a.severity is Severity.PROTECTION for a in alarms)
     assert all(a.blocks_charge or a.blocks_discharge for a in alarms)
-    assert [a.kind for a in alarms_of(1 << 10)] == [AlarmKind.SHORT_CIRCUIT]
-    assert list(alarms_of(0xF000)) == []
+    assert [a.kind for a in ALARMS.alarms_of(1 << 10)] == [AlarmKind.SHORT_CIRCUIT]
+    assert list(ALARMS.alarms_of(0xF000)) == []
 
 
 def test_dates_that_were_never_set_are_none() -> None:

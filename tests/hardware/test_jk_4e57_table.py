@@ -7,13 +7,12 @@ import pytest
 from cellwarden.model import PARAMETERS, AlarmKind
 from cellwarden_hardware.codecs.jk_4e57_body import Measurements
 from cellwarden_hardware.codecs.jk_4e57_table import (
-    ALARM_BITS,
+    ALARMS,
     BY_NAME,
     COMMANDS,
     IDENTIFIERS,
     MEASURED,
     SETTINGS,
-    alarms_of,
     current_a,
     current_count,
     temperature_c,
@@ -133,7 +132,7 @@ def test_text_is_cleaned(raw: bytes, shown: str) -> None:
 def test_each_alarm_bit_says_what_it_blocks() -> None:
     rows = [
         (row.bit, row.alarm.kind, row.alarm.blocks_charge, row.alarm.blocks_discharge)
-        for row in ALARM_BITS
+        for row in ALARMS.rows
     ]
     assert rows == [
         (0, AlarmKind.LOW_SOC, False, False),
@@ -154,8 +153,3 @@ def test_each_alarm_bit_says_what_it_blocks() -> None:
         (12, AlarmKind.BMS_INTERNAL, True, True),
         (13, AlarmKind.BMS_INTERNAL, True, True),
     ]
-
-
-def test_unknown_alarm_bits_are_no_alarm() -> None:
-    assert list(alarms_of(0xC000)) == []
-    assert [alarm.text for alarm in alarms_of(0xD001)] == ["low SOC", "AFE protection 309_A"]

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellwarden.errors import CommandRefused, FrameError
-from cellwarden.model import AlarmKind
 from cellwarden_hardware.codecs import jk_ble
 from cellwarden_hardware.codecs import jk_ble_cells as cells
-from cellwarden_hardware.codecs.jk_ble_alarms import ALARM_BITS, LOG_CODES, alarms_of
+from cellwarden_hardware.codecs.jk_ble_alarms import LOG_CODES, log_text
 from cellwarden_hardware.codecs.jk_ble_cells import CellInfo, Layout, read_cells
 from cellwarden_hardware.codecs.jk_ble_device import DEVICE_32S, layout_of
 from cellwarden_hardware.codecs.jk_ble_fields import Block, Field, text
@@ -229,14 +228,9 @@ def test_settings_of_both_integer_layouts_share_their_fields() -> None:
     assert len(new) == 34
 
 
-def test_every_alarm_bit_has_a_meaning_and_a_protection_blocks_something() -> None:
-    assert {bit for bit, _ in ALARM_BITS} == set(range(29))
-    assert [alarm.kind for alarm in alarms_of(1 << 11 | 1 << 30)] == [AlarmKind.CELL_UNDERVOLTAGE]
-    assert alarms_of(0) == ()
-
-
 def test_the_logbook_codes_of_the_sheet() -> None:
     assert LOG_CODES[0x01] == "boot"
+    assert log_text(0xFE) == "code FE; its meaning is not known"
     assert LOG_CODES[0x26] == "discharge over temperature ended"
     assert LOG_CODES[0x44] == "preset LiFePO4"
     assert LOG_CODES[0x83] == "overcharge of cell 32"

@@ -13,8 +13,9 @@ from cellwarden.clock import Clock
 from cellwarden.config.options import Option
 from cellwarden.errors import FrameError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
-from cellwarden.model import AlarmKind, Identity
+from cellwarden.model import AlarmKind, Identity, LogEntry, Reading
 from cellwarden_hardware import ble
+from cellwarden_hardware.codecs import jk_ble_device
 from cellwarden_hardware.codecs.jk_ble import FrameType
 from cellwarden_hardware.drivers.jk_ble import DRIVER, JkBle, JkBleOptions
 from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
@@ -126,7 +127,7 @@ def test_a_pack_is_read_in_pieces_of_any_size_from_every_radio(
             await driver.open()
             first = await driver.poll()
             second = await driver.poll()
-            assert device.commands == [0x97, 0x96]
+            assert device.commands == [0x97, 0x96, 0xA1]
             assert second.heard_s > first.heard_s
             assert second.cell_voltages_v == (3.3, 3.302, 3.302, 3.3)
             assert second.current_a == -12.344
@@ -205,6 +206,32 @@ def test_captured_frames_of_each_layout_become_readings(
     run(test)
 
 
+def test_the_logbook_follows_and_is_asked_for_again_when_there_is_more(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cellwarden_hardware.drivers.jk_ble._LOGBOOK_EVERY_S", 0.0)
+
+    async def until(driver: JkBle, count: int) -> Reading:
+        async with asyncio.timeout(5.0):
+            while len((reading := await driver.poll()).logbook) < count:
+                pass
+        return reading
+
+    async def test() -> None:
+        async with in_the_air(bus_address) as (device, driver):
+            await driver.open()
+            reading = await until(driver, 1)
+            assert reading.logbook == (LogEntry(runtime_s=0.0, code=1, text="boot"),)
+            assert (await driver.poll()).logbook is reading.logbook
+            asked = device.commands.count(0xA1)
+            device.logbook.append(jk_ble_device.LogEntry(7200, 0x1D))
+            reading = await until(driver, 2)
+            assert [entry.text for entry in reading.logbook] == ["cell undervoltage", "boot"]
+            assert device.commands.count(0xA1) == asked + 1
+
+    run(test)
+
+
 def test_a_device_that_is_not_known_is_not_read(bus_address: str) -> None:
     whole = bytearray(frame("jk_ble", "ble-32s-pb-1538-devinfo"))
     whole[30:35] = b"2.1\0\0"
@@ -250,7 +277,7 @@ def test_a_stream_that_stops_is_asked_for_again(bus_address: str) -> None:
             for _ in range(2):
                 with pytest.raises(LinkTimeout, match=f"left: {ADDRESS} is connected, but silent"):
                     await driver.poll()
-            assert device.commands[2:] == [0x96]
+            assert device.commands[3:] == [0x96]
             device.silent = False
             await asyncio.sleep(0.1)
             assert (await driver.poll()).soc_percent == 63

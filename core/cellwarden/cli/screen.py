@@ -47,7 +47,7 @@ def picture(document: Document, *, colour: bool = False) -> list[str]:
     lines = [*_head(document, bank, pen), "", *_limits(bank, pen), "", *_packs(bank, pen)]
     for pack in bank["packs"]:
         lines += _cells(pack, pen)
-    lines += ["", *_alarms(bank, pen)]
+    lines += ["", *_alarms(bank, pen), *_notices(bank, pen)]
     if document["outputs"]:
         lines += ["", *_outputs(document["outputs"], pen)]
     return lines
@@ -163,6 +163,15 @@ def _alarms(bank: Document, pen: Pen) -> list[str]:
         )
         + (f"; ends when {alarm['releases']}" if alarm["releases"] else "")
         for alarm in bank["alarms"]
+    ]
+
+
+def _notices(bank: Document, pen: Pen) -> list[str]:
+    """Return what a BMS says that is no danger, or that nobody understands."""
+    return [
+        pen(f"{pack['pack']}: the BMS says: {notice}", DIM)
+        for pack in bank["packs"]
+        for notice in (pack["reading"] or {}).get("notices", ())
     ]
 
 

@@ -31,7 +31,13 @@ from cellwarden.model.insight import (
 from cellwarden.model.limit import Limit, Limits, Reason
 from cellwarden.model.orders import NO_ORDERS, ChargeMode, Order, Orders
 from cellwarden.model.parameters import PARAMETERS, Parameters, ParameterSpec, broken_rules, preset
-from cellwarden.model.reading import ExternalMeasurement, Identity, LinkQuality, Reading
+from cellwarden.model.reading import (
+    ExternalMeasurement,
+    Identity,
+    LinkQuality,
+    LogEntry,
+    Reading,
+)
 from cellwarden.model.request import Outcome, Request, RequestKind, Step, Verdict
 from cellwarden.model.state import (
     BankPhase,
@@ -75,6 +81,7 @@ __all__ = [
     "Limit",
     "Limits",
     "LinkQuality",
+    "LogEntry",
     "Membership",
     "Order",
     "Orders",

@@ -20,6 +20,18 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of the logbook that a BMS keeps."""
+
+    runtime_s: float
+    """When, by the device's own count of running time, in s; see `Reading.runtime_s`."""
+    code: int
+    """As the device numbers it."""
+    text: str
+    """What the code means; says so where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One consistent moment of one pack, stamped when the last byte was heard.
 
@@ -62,6 +74,10 @@ class Reading:
     alarms: tuple[DeviceAlarm, ...] = ()
     alarm_bits: int | None = None
     """The alarm word as sent, unknown bits included."""
+    notices: tuple[str, ...] = ()
+    """What the alarm word says besides alarms: what is no danger, and bits that nobody knows."""
+    logbook: tuple[LogEntry, ...] = ()
+    """What the BMS remembers, newest first; empty where it keeps none or was not asked yet."""
     settings: Mapping[str, float] | None = None
     """Settings the device holds, by the names of `model.parameters`; never a secret."""
     identity: Identity | None = None

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cellwarden.model import AlarmKind, DeviceAlarm, Severity
+from cellwarden.model import AlarmKind
+from cellwarden_hardware.codecs.alarm_bits import (
+    BOTH,
+    CHARGE,
+    DISCHARGE,
+    NEITHER,
+    AlarmBit,
+    AlarmWord,
+    alarm_bit,
+)
 
 Value = int | float | bool | str | None
 
@@ -131,36 +140,15 @@ came in captures, whatever the count of cells."""
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultBit:
-    """A bit of reply 98: `bit` counts from bit 0 of byte 0."""
-
-    bit: int
-    text: str
-    alarm: DeviceAlarm | None
-    """None for what says nothing about a danger."""
-
-
 def _bit(
-    byte: int,
-    bit: int,
-    text: str,
-    kind: AlarmKind | None,
-    blocks: str = "",
-) -> FaultBit:
-    alarm = None
-    if kind is not None:
-        alarm = DeviceAlarm(
-            kind=kind,
-            severity=Severity.PROTECTION if blocks else Severity.WARNING,
-            blocks_charge="charge" in blocks.split(),
-            blocks_discharge="discharge" in blocks.split(),
-            text=text,
-        )
-    return FaultBit(bit=8 * byte + bit, text=text, alarm=alarm)
+    byte: int, bit: int, text: str, kind: AlarmKind | None, blocks: tuple[bool, bool] = NEITHER
+) -> AlarmBit:
+    return alarm_bit(8 * byte + bit, kind, text, blocks)
 
 
-def _levels(byte: int, bit: int, text: str, kind: AlarmKind, blocks: str) -> tuple[FaultBit, ...]:
+def _levels(
+    byte: int, bit: int, text: str, kind: AlarmKind, blocks: tuple[bool, bool]
+) -> tuple[AlarmBit, ...]:
     """Return the two bits of a fault: level 1 warns, level 2 acts."""
     return (
         _bit(byte, bit, f"{text} level 1", kind),
@@ -168,58 +156,63 @@ def _levels(byte: int, bit: int, text: str, kind: AlarmKind, blocks: str) -> tup
     )
 
 
-_BOTH = "charge discharge"
 _K = AlarmKind
 
+FAULT_CODE_AT = 56
+"""The bit where byte 7 begins."""
+
+# fmt: off
 # Level 2 of a cell difference and of a low SOC do not block by themselves: what the BMS cut is
 # seen in reply 93.
-FAULT_BITS: tuple[FaultBit, ...] = (
-    *_levels(0, 0, "cell voltage high", _K.CELL_OVERVOLTAGE, "charge"),
-    *_levels(0, 2, "cell voltage low", _K.CELL_UNDERVOLTAGE, "discharge"),
-    *_levels(0, 4, "pack voltage high", _K.PACK_OVERVOLTAGE, "charge"),
-    *_levels(0, 6, "pack voltage low", _K.PACK_UNDERVOLTAGE, "discharge"),
-    *_levels(1, 0, "charge temperature high", _K.CHARGE_OVERTEMPERATURE, "charge"),
-    *_levels(1, 2, "charge temperature low", _K.CHARGE_UNDERTEMPERATURE, "charge"),
-    *_levels(1, 4, "discharge temperature high", _K.DISCHARGE_OVERTEMPERATURE, "discharge"),
-    *_levels(1, 6, "discharge temperature low", _K.DISCHARGE_UNDERTEMPERATURE, "discharge"),
-    *_levels(2, 0, "charge current high", _K.CHARGE_OVERCURRENT, "charge"),
-    *_levels(2, 2, "discharge current high", _K.DISCHARGE_OVERCURRENT, "discharge"),
+FAULT_WORD = AlarmWord((
+    *_levels(0, 0, "cell voltage high", _K.CELL_OVERVOLTAGE, CHARGE),
+    *_levels(0, 2, "cell voltage low", _K.CELL_UNDERVOLTAGE, DISCHARGE),
+    *_levels(0, 4, "pack voltage high", _K.PACK_OVERVOLTAGE, CHARGE),
+    *_levels(0, 6, "pack voltage low", _K.PACK_UNDERVOLTAGE, DISCHARGE),
+    *_levels(1, 0, "charge temperature high", _K.CHARGE_OVERTEMPERATURE, CHARGE),
+    *_levels(1, 2, "charge temperature low", _K.CHARGE_UNDERTEMPERATURE, CHARGE),
+    *_levels(1, 4, "discharge temperature high", _K.DISCHARGE_OVERTEMPERATURE, DISCHARGE),
+    *_levels(1, 6, "discharge temperature low", _K.DISCHARGE_UNDERTEMPERATURE, DISCHARGE),
+    *_levels(2, 0, "charge current high", _K.CHARGE_OVERCURRENT, CHARGE),
+    *_levels(2, 2, "discharge current high", _K.DISCHARGE_OVERCURRENT, DISCHARGE),
     # A full battery is no fault.
     _bit(2, 4, "SOC high level 1", None),
     _bit(2, 5, "SOC high level 2", None),
-    *_levels(2, 6, "SOC low", _K.LOW_SOC, ""),
-    *_levels(3, 0, "cell difference", _K.CELL_DIFFERENCE, ""),
-    *_levels(3, 2, "temperature difference", _K.TEMPERATURE_SENSOR, ""),
-    _bit(4, 0, "charge MOS over temperature", _K.MOS_OVERTEMPERATURE, "charge"),
-    _bit(4, 1, "discharge MOS over temperature", _K.MOS_OVERTEMPERATURE, "discharge"),
+    *_levels(2, 6, "SOC low", _K.LOW_SOC, NEITHER),
+    *_levels(3, 0, "cell difference", _K.CELL_DIFFERENCE, NEITHER),
+    *_levels(3, 2, "temperature difference", _K.TEMPERATURE_SENSOR, NEITHER),
+    _bit(4, 0, "charge MOS over temperature", _K.MOS_OVERTEMPERATURE, CHARGE),
+    _bit(4, 1, "discharge MOS over temperature", _K.MOS_OVERTEMPERATURE, DISCHARGE),
     _bit(4, 2, "charge MOS temperature sensor", _K.TEMPERATURE_SENSOR),
     _bit(4, 3, "discharge MOS temperature sensor", _K.TEMPERATURE_SENSOR),
     # A MOS that cannot open protects nothing any more: the other direction is no way out either.
-    _bit(4, 4, "charge MOS adhesion", _K.BMS_INTERNAL, _BOTH),
-    _bit(4, 5, "discharge MOS adhesion", _K.BMS_INTERNAL, _BOTH),
-    _bit(4, 6, "charge MOS open circuit", _K.BMS_INTERNAL, "charge"),
-    _bit(4, 7, "discharge MOS open circuit", _K.BMS_INTERNAL, "discharge"),
-    _bit(5, 0, "AFE chip", _K.BMS_INTERNAL, _BOTH),
-    _bit(5, 1, "voltage line off", _K.BMS_INTERNAL, _BOTH),
-    _bit(5, 2, "temperature sensor", _K.TEMPERATURE_SENSOR, "charge"),
-    _bit(5, 3, "EEPROM", _K.BMS_INTERNAL, _BOTH),
+    _bit(4, 4, "charge MOS adhesion", _K.FET_STUCK, BOTH),
+    _bit(4, 5, "discharge MOS adhesion", _K.FET_STUCK, BOTH),
+    _bit(4, 6, "charge MOS open circuit", _K.FET_STUCK, CHARGE),
+    _bit(4, 7, "discharge MOS open circuit", _K.FET_STUCK, DISCHARGE),
+    _bit(5, 0, "AFE chip", _K.BMS_INTERNAL, BOTH),
+    _bit(5, 1, "voltage line off", _K.BALANCE_WIRE_OPEN, BOTH),
+    _bit(5, 2, "temperature sensor", _K.TEMPERATURE_SENSOR, CHARGE),
+    _bit(5, 3, "EEPROM", _K.BMS_INTERNAL, BOTH),
     _bit(5, 4, "clock", _K.BMS_INTERNAL),
-    _bit(5, 5, "precharge", _K.BMS_INTERNAL, "discharge"),
+    _bit(5, 5, "precharge", _K.BMS_INTERNAL, DISCHARGE),
     _bit(5, 6, "communication", _K.BMS_INTERNAL),
-    _bit(5, 7, "internal communication", _K.BMS_INTERNAL, _BOTH),
-    _bit(6, 0, "current module", _K.BMS_INTERNAL, _BOTH),
-    _bit(6, 1, "pack voltage measurement", _K.BMS_INTERNAL, _BOTH),
-    _bit(6, 2, "short circuit", _K.SHORT_CIRCUIT, _BOTH),
-    _bit(6, 3, "low voltage forbids charging", _K.CELL_UNDERVOLTAGE, "charge"),
-)
+    _bit(5, 7, "internal communication", _K.BMS_INTERNAL, BOTH),
+    _bit(6, 0, "current module", _K.CURRENT_SENSOR, BOTH),
+    _bit(6, 1, "pack voltage measurement", _K.BMS_INTERNAL, BOTH),
+    _bit(6, 2, "short circuit", _K.SHORT_CIRCUIT, BOTH),
+    _bit(6, 3, "low voltage forbids charging", _K.CELL_UNDERVOLTAGE, CHARGE),
+), silent=0xFF << FAULT_CODE_AT)
+# fmt: on
 """Reply 98; byte 7 is a fault code of its own."""
 
 
-def alarms_of(bits: int) -> Iterator[DeviceAlarm]:
-    """Yield what the fault bits mean."""
-    return (row.alarm for row in FAULT_BITS if bits >> row.bit & 1 and row.alarm is not None)
+def notices_of(bits: int) -> tuple[str, ...]:
+    """Return what the fault bits say that is no alarm, and the fault code."""
+    code = bits >> FAULT_CODE_AT & 0xFF
+    return (*FAULT_WORD.notices_of(bits), *((f"fault code {code}",) if code else ()))
 
 
 def faults_of(bits: int) -> Iterator[str]:
     """Yield the maker's words for the fault bits."""
-    return (row.text for row in FAULT_BITS if bits >> row.bit & 1)
+    return (row.text for row in FAULT_WORD.rows if bits >> row.bit & 1)

@@ -6,11 +6,11 @@ syssi/esphome-jk-bms, syssi/esphome-jbd-bms, simat/BatteryMonitor, patman15/aiob
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from cellwarden.model import AlarmKind, DeviceAlarm, Severity
+from cellwarden.model import AlarmKind
+from cellwarden_hardware.codecs.alarm_bits import BOTH, CHARGE, DISCHARGE, AlarmWord, alarm_bit
 from cellwarden_hardware.codecs.text import ascii_text
 
 Value = int | float | bool | str | None
@@ -198,53 +198,23 @@ REGISTERS: dict[int, Register] = {row.number: row for row in SETTINGS}
 BY_NAME: dict[str, Register] = {row.name: row for row in SETTINGS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmBit:
-    """A protection bit of register 03."""
-
-    bit: int
-    alarm: DeviceAlarm
-
-
-def _alarm(bit: int, kind: AlarmKind, text_: str, charge: bool, discharge: bool) -> AlarmBit:
-    return AlarmBit(
-        bit=bit,
-        alarm=DeviceAlarm(
-            kind=kind,
-            severity=Severity.PROTECTION,
-            blocks_charge=charge,
-            blocks_discharge=discharge,
-            text=text_,
-        ),
-    )
-
-
 SOFTWARE_LOCK = 1 << 12
 """Somebody switched a MOS off by command (register E1); no fault, so no alarm."""
 
 # fmt: off
-ALARM_BITS: tuple[AlarmBit, ...] = (
-    _alarm(0, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", charge=True, discharge=False),
-    _alarm(1, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", charge=False, discharge=True),
-    _alarm(2, AlarmKind.PACK_OVERVOLTAGE, "pack overvoltage", charge=True, discharge=False),
-    _alarm(3, AlarmKind.PACK_UNDERVOLTAGE, "pack undervoltage", charge=False, discharge=True),
-    _alarm(4, AlarmKind.CHARGE_OVERTEMPERATURE, "charge over temperature", charge=True,
-           discharge=False),
-    _alarm(5, AlarmKind.CHARGE_UNDERTEMPERATURE, "charge under temperature", charge=True,
-           discharge=False),
-    _alarm(6, AlarmKind.DISCHARGE_OVERTEMPERATURE, "discharge over temperature", charge=False,
-           discharge=True),
-    _alarm(7, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "discharge under temperature", charge=False,
-           discharge=True),
-    _alarm(8, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", charge=True, discharge=False),
-    _alarm(9, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", charge=False,
-           discharge=True),
-    _alarm(10, AlarmKind.SHORT_CIRCUIT, "short circuit", charge=True, discharge=True),
-    _alarm(11, AlarmKind.BMS_INTERNAL, "front-end IC", charge=True, discharge=True),
-)
+ALARMS = AlarmWord((
+    alarm_bit(0, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", CHARGE),
+    alarm_bit(1, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", DISCHARGE),
+    alarm_bit(2, AlarmKind.PACK_OVERVOLTAGE, "pack overvoltage", CHARGE),
+    alarm_bit(3, AlarmKind.PACK_UNDERVOLTAGE, "pack undervoltage", DISCHARGE),
+    alarm_bit(4, AlarmKind.CHARGE_OVERTEMPERATURE, "charge over temperature", CHARGE),
+    alarm_bit(5, AlarmKind.CHARGE_UNDERTEMPERATURE, "charge under temperature", CHARGE),
+    alarm_bit(6, AlarmKind.DISCHARGE_OVERTEMPERATURE, "discharge over temperature", DISCHARGE),
+    alarm_bit(7, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "discharge under temperature", DISCHARGE),
+    alarm_bit(8, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", CHARGE),
+    alarm_bit(9, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", DISCHARGE),
+    alarm_bit(10, AlarmKind.SHORT_CIRCUIT, "short circuit", BOTH),
+    alarm_bit(11, AlarmKind.BMS_INTERNAL, "front-end IC", BOTH),
+), silent=SOFTWARE_LOCK)
 # fmt: on
-
-
-def alarms_of(bits: int) -> Iterator[DeviceAlarm]:
-    """Yield what the protection bits mean; bits that mean nothing known are passed over."""
-    return (row.alarm for row in ALARM_BITS if bits >> row.bit & 1)
+"""What each protection bit of register 03 means; from 13 on nothing is known."""

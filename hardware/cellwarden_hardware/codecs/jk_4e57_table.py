@@ -6,11 +6,11 @@ names are those that `cellwarden decode jk-rs485` prints.
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from cellwarden.model import AlarmKind, DeviceAlarm, Severity
+from cellwarden.model import AlarmKind
+from cellwarden_hardware.codecs.alarm_bits import BOTH, CHARGE, DISCHARGE, AlarmWord, alarm_bit
 
 Value = int | float | bool | str
 """One decoded value; `cell_voltages` is a tuple of float instead."""
@@ -249,58 +249,28 @@ IDENTIFIERS: dict[int, Identifier] = {row.id: row for row in (*MEASURED, *SETTIN
 BY_NAME: dict[str, Identifier] = {row.name: row for row in IDENTIFIERS.values()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmBit:
-    """A bit of identifier 8B and one thing that it means; two rows may share a bit."""
-
-    bit: int
-    alarm: DeviceAlarm
-
-
-def _alarm(bit: int, kind: AlarmKind, text_: str, charge: bool, discharge: bool) -> AlarmBit:
-    severity = Severity.PROTECTION if charge or discharge else Severity.WARNING
-    return AlarmBit(
-        bit=bit,
-        alarm=DeviceAlarm(
-            kind=kind, severity=severity, blocks_charge=charge, blocks_discharge=discharge,
-            text=text_,
-        ),
-    )  # fmt: skip
-
-
 # Only of this protocol: BLE and Modbus number their bits differently. One temperature bit stands
 # for both directions. A cell difference does not block by itself: at either end of the charge the
 # way out is the other direction, and what the BMS really cut is seen in 8C.
 # fmt: off
-ALARM_BITS: tuple[AlarmBit, ...] = (
-    _alarm(0, AlarmKind.LOW_SOC, "low SOC", charge=False, discharge=False),
-    _alarm(1, AlarmKind.MOS_OVERTEMPERATURE, "MOS over temperature", charge=True, discharge=True),
-    _alarm(2, AlarmKind.PACK_OVERVOLTAGE, "charge overvoltage", charge=True, discharge=False),
-    _alarm(3, AlarmKind.PACK_UNDERVOLTAGE, "discharge undervoltage", charge=False, discharge=True),
-    _alarm(4, AlarmKind.CHARGE_OVERTEMPERATURE, "battery over temperature", charge=True,
-           discharge=False),
-    _alarm(4, AlarmKind.DISCHARGE_OVERTEMPERATURE, "battery over temperature", charge=False,
-           discharge=True),
-    _alarm(5, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", charge=True, discharge=False),
-    _alarm(6, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", charge=False,
-           discharge=True),
-    _alarm(7, AlarmKind.CELL_DIFFERENCE, "cell difference", charge=False, discharge=False),
-    _alarm(8, AlarmKind.CHARGE_OVERTEMPERATURE, "box over temperature", charge=True,
-           discharge=False),
-    _alarm(8, AlarmKind.DISCHARGE_OVERTEMPERATURE, "box over temperature", charge=False,
-           discharge=True),
-    _alarm(9, AlarmKind.CHARGE_UNDERTEMPERATURE, "battery under temperature", charge=True,
-           discharge=False),
-    _alarm(9, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "battery under temperature", charge=False,
-           discharge=True),
-    _alarm(10, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", charge=True, discharge=False),
-    _alarm(11, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", charge=False, discharge=True),
-    _alarm(12, AlarmKind.BMS_INTERNAL, "AFE protection 309_A", charge=True, discharge=True),
-    _alarm(13, AlarmKind.BMS_INTERNAL, "AFE protection 309_B", charge=True, discharge=True),
-)
+ALARMS = AlarmWord((
+    alarm_bit(0, AlarmKind.LOW_SOC, "low SOC"),
+    alarm_bit(1, AlarmKind.MOS_OVERTEMPERATURE, "MOS over temperature", BOTH),
+    alarm_bit(2, AlarmKind.PACK_OVERVOLTAGE, "charge overvoltage", CHARGE),
+    alarm_bit(3, AlarmKind.PACK_UNDERVOLTAGE, "discharge undervoltage", DISCHARGE),
+    alarm_bit(4, AlarmKind.CHARGE_OVERTEMPERATURE, "battery over temperature", CHARGE),
+    alarm_bit(4, AlarmKind.DISCHARGE_OVERTEMPERATURE, "battery over temperature", DISCHARGE),
+    alarm_bit(5, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", CHARGE),
+    alarm_bit(6, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", DISCHARGE),
+    alarm_bit(7, AlarmKind.CELL_DIFFERENCE, "cell difference"),
+    alarm_bit(8, AlarmKind.CHARGE_OVERTEMPERATURE, "box over temperature", CHARGE),
+    alarm_bit(8, AlarmKind.DISCHARGE_OVERTEMPERATURE, "box over temperature", DISCHARGE),
+    alarm_bit(9, AlarmKind.CHARGE_UNDERTEMPERATURE, "battery under temperature", CHARGE),
+    alarm_bit(9, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "battery under temperature", DISCHARGE),
+    alarm_bit(10, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", CHARGE),
+    alarm_bit(11, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", DISCHARGE),
+    alarm_bit(12, AlarmKind.BMS_INTERNAL, "AFE protection 309_A", BOTH),
+    alarm_bit(13, AlarmKind.BMS_INTERNAL, "AFE protection 309_B", BOTH),
+))
 # fmt: on
-
-
-def alarms_of(bits: int) -> Iterator[DeviceAlarm]:
-    """Yield what the bits of 8B mean; the reserved bits 14 and 15 mean nothing known."""
-    return (row.alarm for row in ALARM_BITS if bits >> row.bit & 1)
+"""What each bit of identifier 8B means; 14 and 15 are reserved."""

@@ -6,67 +6,46 @@ bits 0 to 15 only. Bits 0 to 23 are from vendor tables, 24 to 28 from one source
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 
-from cellwarden.model import AlarmKind, DeviceAlarm, Severity
-
-_NEITHER, _CHARGE, _DISCHARGE, _BOTH = (False, False), (True, False), (False, True), (True, True)
-
-
-def _row(
-    bit: int, kind: AlarmKind, text: str, blocks: tuple[bool, bool]
-) -> tuple[int, DeviceAlarm]:
-    return bit, DeviceAlarm(
-        kind=kind,
-        severity=Severity.PROTECTION if any(blocks) else Severity.WARNING,
-        blocks_charge=blocks[0],
-        blocks_discharge=blocks[1],
-        text=text,
-    )
-
+from cellwarden.model import AlarmKind
+from cellwarden_hardware.codecs.alarm_bits import BOTH, CHARGE, DISCHARGE, AlarmWord, alarm_bit
 
 # fmt: off
-ALARM_BITS: tuple[tuple[int, DeviceAlarm], ...] = (
-    _row(0, AlarmKind.BMS_INTERNAL, "balance wire resistance", _NEITHER),
-    _row(1, AlarmKind.MOS_OVERTEMPERATURE, "MOS over temperature", _BOTH),
-    _row(2, AlarmKind.CELL_COUNT, "cell count differs from the setting", _BOTH),
-    _row(3, AlarmKind.BMS_INTERNAL, "current sensor", _BOTH),
+ALARMS = AlarmWord((
+    alarm_bit(0, AlarmKind.BALANCE_WIRE, "balance wire resistance"),
+    alarm_bit(1, AlarmKind.MOS_OVERTEMPERATURE, "MOS over temperature", BOTH),
+    alarm_bit(2, AlarmKind.CELL_COUNT, "cell count differs from the setting", BOTH),
+    alarm_bit(3, AlarmKind.CURRENT_SENSOR, "current sensor", BOTH),
     # Also stands at the end of a normal charge.
-    _row(4, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", _CHARGE),
-    _row(5, AlarmKind.PACK_OVERVOLTAGE, "pack overvoltage", _CHARGE),
-    _row(6, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", _CHARGE),
-    _row(7, AlarmKind.SHORT_CIRCUIT, "charge short circuit", _CHARGE),
-    _row(8, AlarmKind.CHARGE_OVERTEMPERATURE, "charge over temperature", _CHARGE),
-    _row(9, AlarmKind.CHARGE_UNDERTEMPERATURE, "charge under temperature", _CHARGE),
-    _row(10, AlarmKind.BMS_INTERNAL, "internal communication", _BOTH),
-    _row(11, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", _DISCHARGE),
-    _row(12, AlarmKind.PACK_UNDERVOLTAGE, "pack undervoltage", _DISCHARGE),
-    _row(13, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", _DISCHARGE),
-    _row(14, AlarmKind.SHORT_CIRCUIT, "discharge short circuit", _DISCHARGE),
-    _row(15, AlarmKind.DISCHARGE_OVERTEMPERATURE, "discharge over temperature", _DISCHARGE),
-    _row(16, AlarmKind.BMS_INTERNAL, "charge MOS fault", _CHARGE),
-    _row(17, AlarmKind.BMS_INTERNAL, "discharge MOS fault", _DISCHARGE),
-    _row(18, AlarmKind.BMS_INTERNAL, "GPS disconnected", _NEITHER),
-    _row(19, AlarmKind.BMS_INTERNAL, "default password not changed", _NEITHER),
-    _row(20, AlarmKind.BMS_INTERNAL, "discharge switch-on failed", _DISCHARGE),
-    _row(21, AlarmKind.CHARGE_OVERTEMPERATURE, "battery over temperature", _CHARGE),
-    _row(21, AlarmKind.DISCHARGE_OVERTEMPERATURE, "battery over temperature", _DISCHARGE),
-    _row(22, AlarmKind.TEMPERATURE_SENSOR, "temperature sensor fault", _NEITHER),
-    _row(23, AlarmKind.BMS_INTERNAL, "parallel module fault", _NEITHER),
-    _row(24, AlarmKind.SHORT_CIRCUIT, "short circuit release failed", _DISCHARGE),
-    _row(25, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent level 2", _DISCHARGE),
-    _row(26, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent level 3", _DISCHARGE),
-    _row(27, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "discharge under temperature", _DISCHARGE),
-    _row(28, AlarmKind.BMS_INTERNAL, "locked remotely by GPS", _BOTH),
-)
-"""(bit, what it means in our words); a bit may mean two things."""
+    alarm_bit(4, AlarmKind.CELL_OVERVOLTAGE, "cell overvoltage", CHARGE),
+    alarm_bit(5, AlarmKind.PACK_OVERVOLTAGE, "pack overvoltage", CHARGE),
+    alarm_bit(6, AlarmKind.CHARGE_OVERCURRENT, "charge overcurrent", CHARGE),
+    alarm_bit(7, AlarmKind.SHORT_CIRCUIT, "charge short circuit", CHARGE),
+    alarm_bit(8, AlarmKind.CHARGE_OVERTEMPERATURE, "charge over temperature", CHARGE),
+    alarm_bit(9, AlarmKind.CHARGE_UNDERTEMPERATURE, "charge under temperature", CHARGE),
+    alarm_bit(10, AlarmKind.BMS_INTERNAL, "internal communication", BOTH),
+    alarm_bit(11, AlarmKind.CELL_UNDERVOLTAGE, "cell undervoltage", DISCHARGE),
+    alarm_bit(12, AlarmKind.PACK_UNDERVOLTAGE, "pack undervoltage", DISCHARGE),
+    alarm_bit(13, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent", DISCHARGE),
+    alarm_bit(14, AlarmKind.SHORT_CIRCUIT, "discharge short circuit", DISCHARGE),
+    alarm_bit(15, AlarmKind.DISCHARGE_OVERTEMPERATURE, "discharge over temperature", DISCHARGE),
+    alarm_bit(16, AlarmKind.FET_STUCK, "charge MOS fault", CHARGE),
+    alarm_bit(17, AlarmKind.FET_STUCK, "discharge MOS fault", DISCHARGE),
+    alarm_bit(18, None, "GPS disconnected"),
+    alarm_bit(19, None, "default password not changed"),
+    alarm_bit(20, AlarmKind.FET_STUCK, "discharge switch-on failed", DISCHARGE),
+    alarm_bit(21, AlarmKind.CHARGE_OVERTEMPERATURE, "battery over temperature", CHARGE),
+    alarm_bit(21, AlarmKind.DISCHARGE_OVERTEMPERATURE, "battery over temperature", DISCHARGE),
+    alarm_bit(22, AlarmKind.TEMPERATURE_SENSOR, "temperature sensor fault"),
+    alarm_bit(23, AlarmKind.BMS_INTERNAL, "parallel module fault"),
+    alarm_bit(24, AlarmKind.SHORT_CIRCUIT, "short circuit release failed", DISCHARGE),
+    alarm_bit(25, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent level 2", DISCHARGE),
+    alarm_bit(26, AlarmKind.DISCHARGE_OVERCURRENT, "discharge overcurrent level 3", DISCHARGE),
+    alarm_bit(27, AlarmKind.DISCHARGE_UNDERTEMPERATURE, "discharge under temperature", DISCHARGE),
+    alarm_bit(28, AlarmKind.BMS_INTERNAL, "locked remotely by GPS", BOTH),
+))
+"""What each bit of the word means."""
 # fmt: on
-
-
-@lru_cache(maxsize=64)
-def alarms_of(bits: int) -> tuple[DeviceAlarm, ...]:
-    """Return what the bits of the alarm word mean; unknown ones mean nothing here."""
-    return tuple(alarm for bit, alarm in ALARM_BITS if bits >> bit & 1)
 
 
 _PAIRS = (
@@ -112,3 +91,8 @@ def _log_texts() -> Iterator[tuple[int, str]]:
 
 LOG_CODES: dict[int, str] = dict(_log_texts())
 """What the codes of the logbook mean; one source (syssi/esphome-jk-bms)."""
+
+
+def log_text(code: int) -> str:
+    """Return what a code of the logbook means."""
+    return LOG_CODES.get(code, f"code {code:02X}; its meaning is not known")

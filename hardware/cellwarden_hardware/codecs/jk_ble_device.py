@@ -6,7 +6,7 @@ clear; they are left out unless asked for.
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cellwarden_hardware.codecs.jk_ble_cells import Layout
@@ -131,3 +131,10 @@ def read_logbook(frame: bytes) -> tuple[int, tuple[LogEntry, ...]]:
         for place in range(carried)
     )
     return count, entries
+
+
+def write_logbook(entries: Sequence[LogEntry], body: bytearray) -> None:
+    """Put a logbook's entries into the body of a frame of type 05, as many as it carries."""
+    struct.pack_into("<I", body, 6, len(entries))
+    for place, entry in enumerate(entries[:MAX_ENTRIES]):
+        _ENTRY.pack_into(body, _ENTRIES_AT + _ENTRY.size * place, *entry)

@@ -5,12 +5,11 @@ Nothing is ever written.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
-from cellwarden.model import DeviceAlarm, Identity, Reading
+from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
@@ -111,8 +110,9 @@ class Daly:
             charge_fet_on=bool(switches["charge_mos"]),
             discharge_fet_on=bool(switches["discharge_mos"]),
             balancing=daly.balance_mask(balance[0].data) != 0 if balance else None,
-            alarms=_alarms(bits or 0),
+            alarms=table.FAULT_WORD.alarms_of(bits or 0),
             alarm_bits=bits,
+            notices=table.notices_of(bits or 0),
             settings=self._settings,
             identity=self._identity,
         )
@@ -198,11 +198,6 @@ class Daly:
 def _number(value: Value) -> float:
     assert isinstance(value, int | float)  # by the table
     return value
-
-
-@lru_cache(maxsize=64)
-def _alarms(bits: int) -> tuple[DeviceAlarm, ...]:
-    return tuple(table.alarms_of(bits))
 
 
 DRIVER = DriverKind(

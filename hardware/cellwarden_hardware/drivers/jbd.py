@@ -6,15 +6,14 @@ is a write, so it is not read here.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
-from cellwarden.model import DeviceAlarm, Identity, Reading
+from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
-from cellwarden_hardware.codecs.jbd_table import BY_NAME, SOFTWARE_LOCK, alarms_of
+from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME, SOFTWARE_LOCK
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one takes 0.05 s
 
@@ -108,8 +107,9 @@ class Jbd:
             balancing=basic.balance_mask != 0,
             charge_switch_on=_switch(basic, protections, fet_on=basic.charge_mos),
             discharge_switch_on=_switch(basic, protections, fet_on=basic.discharge_mos),
-            alarms=_alarms(basic.alarms),
+            alarms=ALARMS.alarms_of(basic.alarms),
             alarm_bits=basic.alarms,
+            notices=ALARMS.notices_of(basic.alarms),
             settings=self._settings,
             identity=self._identity,
         )
@@ -136,11 +136,6 @@ def _switch(basic: jbd.Basic, protections: int, *, fet_on: bool) -> bool | None:
     if not basic.locked or fet_on:
         return True
     return None if protections else False
-
-
-@lru_cache(maxsize=64)
-def _alarms(bits: int) -> tuple[DeviceAlarm, ...]:
-    return tuple(alarms_of(bits))
 
 
 DRIVER = DriverKind(

@@ -1,29 +1,40 @@
 """JK BMS over Bluetooth: every board with the vendor's radio, layouts JK04, JK02_24S, JK02_32S.
 
 Captures of software 3.3 to 19.05 decode. The device info comes first, for only it tells which
-layout all else has. Nothing is written but the two commands that read. JK04 (software 3.x) tells
+layout all else has. Nothing is written but the three commands that read. JK04 (software 3.x) tells
 neither current nor SoC.
 """
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
 from cellwarden.errors import LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
-from cellwarden.model import Identity, Reading
+from cellwarden.model import Identity, LogEntry, Reading
 from cellwarden_hardware.ble import BleLink
 from cellwarden_hardware.codecs import jk_ble
+from cellwarden_hardware.codecs.jk_ble_cells import Layout
 from cellwarden_hardware.codecs.scanner import BadFrame
-from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
+from cellwarden_hardware.jk_reading import (
+    Lasting,
+    identity_of,
+    lasting_of,
+    logbook_of,
+    reading_of,
+)
 
 _DEVICE_INFO = jk_ble.build_command(jk_ble.Register.DEVICE_INFO)
 _SETTINGS_AND_STREAM = jk_ble.build_command(jk_ble.Register.SETTINGS_AND_STREAM)
+_LOGBOOK = jk_ble.build_command(jk_ble.Register.LOGBOOK)
 _GREETINGS = 3
 _GREETING_S = 2.0  # the device info comes within 0.1..0.5 s
 _MISSES_TO_REMIND = 2  # the stream has stopped: ask for it again
 _SETTINGS_EVERY_S = 60.0
+_LOGBOOK_EVERY_S = 60.0  # at most, while the device says that it wrote more
+_LOGBOOK_AT_LEAST_EVERY_S = 3600.0  # for those that do not say how much they wrote
 
 
 def _mac(address: str) -> str | None:
@@ -74,6 +85,10 @@ class JkBle:
         self._bytes_came = False
         self._misses = 0
         self._asked_s = 0.0
+        self._logbook: tuple[LogEntry, ...] = ()
+        self._logbook_asked_s = float("-inf")
+        self._log_entries: int | None = None
+        """How many entries the device said it has when the logbook was asked for."""
 
     async def open(self) -> None:
         """Connect, learn the layout, start the stream."""
@@ -101,6 +116,7 @@ class JkBle:
         self._decoder = jk_ble.Decoder()
         self._device = self._cells = self._bad = None
         self._misses = 0
+        self._logbook_asked_s = float("-inf")
         self._told.clear()
 
     async def poll(self) -> Reading:
@@ -117,7 +133,24 @@ class JkBle:
             await self._miss()
         assert cells is not None
         self._misses, self._bad = 0, None
-        return reading_of(self._pack, self._heard_s, cells, self._lasting, self._identity)
+        await self._ask_logbook(cells)
+        return reading_of(
+            self._pack, self._heard_s, cells, self._lasting, self._identity, self._logbook
+        )
+
+    async def _ask_logbook(self, cells: jk_ble.Cells) -> None:
+        """Ask for the logbook if there is news in it; it comes between two cell frames."""
+        if cells.layout is Layout.JK04:
+            return
+        now_s = asyncio.get_running_loop().time()
+        news = cells.info.log_entries != self._log_entries
+        every_s = _LOGBOOK_EVERY_S if news else _LOGBOOK_AT_LEAST_EVERY_S
+        if now_s - self._logbook_asked_s < every_s:
+            return
+        self._logbook_asked_s = now_s
+        self._log_entries = cells.info.log_entries
+        with contextlib.suppress(LinkError):  # the next poll says what is wrong
+            await self._link.write(_LOGBOOK)
 
     async def _miss(self) -> None:
         """Say what was missed, and ask for the stream again if it seems to have stopped."""
@@ -160,6 +193,8 @@ class JkBle:
                 self._lasting = lasting_of(event)
             elif isinstance(event, jk_ble.DeviceInfo):
                 self._device, self._identity = event, identity_of(event)
+            elif isinstance(event, jk_ble.Logbook):
+                self._logbook = logbook_of(event)
             elif isinstance(event, BadFrame) and event.kind != "header":
                 self._bad = event
             self._told.set()

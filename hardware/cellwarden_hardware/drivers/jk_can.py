@@ -15,7 +15,7 @@ from cellwarden.links.can import CanLink
 from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_can
-from cellwarden_hardware.codecs.jk_can_alarms import alarms_of
+from cellwarden_hardware.codecs.jk_can_alarms import alarms_of, notices_of
 
 _FETCH_EVERY_S = 0.1
 """The status comes every 20 ms: fetched together, frames cost ten wake-ups a second, not fifty."""
@@ -200,6 +200,7 @@ class JkCan:
             heating=switches.get("heating"),
             alarms=alarms_of(alarm_bits, fault_bits),
             alarm_bits=alarm_bits | fault_bits << 32,
+            notices=notices_of(alarm_bits, fault_bits),
             identity=_IDENTITY,
         )
 

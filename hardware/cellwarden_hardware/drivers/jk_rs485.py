@@ -9,15 +9,14 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cellwarden.config.options import option
 from cellwarden.errors import LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.links.serial import SerialLink
-from cellwarden.model import DeviceAlarm, Identity, Reading
+from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
-from cellwarden_hardware.codecs.jk_4e57_table import SETTINGS, Value, alarms_of
+from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
 
 # On a wire a frame has no gaps of its own (50..150 ms is the usual rule); a gateway on a radio
 # network may pause in the middle of one.
@@ -148,8 +147,9 @@ class JkRs485:
             charge_switch_on=lasting.charge_switch_on,
             discharge_switch_on=lasting.discharge_switch_on,
             balance_switch_on=lasting.balance_switch_on,
-            alarms=_alarms(m.alarm_bits or 0),
+            alarms=ALARMS.alarms_of(m.alarm_bits or 0),
             alarm_bits=m.alarm_bits,
+            notices=ALARMS.notices_of(m.alarm_bits or 0),
             settings=lasting.parameters,
             identity=lasting.identity,
         )
@@ -216,11 +216,6 @@ def _number(value: Value | None) -> float | None:
 
 def _switch(value: Value | None) -> bool | None:
     return None if value is None else bool(value)
-
-
-@lru_cache(maxsize=64)
-def _alarms(bits: int) -> tuple[DeviceAlarm, ...]:
-    return tuple(alarms_of(bits))
 
 
 DRIVER = DriverKind(

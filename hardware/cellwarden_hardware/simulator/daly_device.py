@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from cellwarden.model import AlarmKind
 from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
-from cellwarden_hardware.codecs.daly_table import FAULT_BITS, ZERO_C, Value
+from cellwarden_hardware.codecs.daly_table import FAULT_WORD, ZERO_C, Value
 from cellwarden_hardware.simulator.device import EmulatedDevice, Switchable
 from cellwarden_hardware.simulator.snapshot import PackSnapshot, SnapshotSource
 
 # The last bit of a kind is its level 2, where it has levels.
 _BIT: dict[AlarmKind, int] = {
-    row.alarm.kind: 1 << row.bit for row in FAULT_BITS if row.alarm is not None
+    row.alarm.kind: 1 << row.bit for row in FAULT_WORD.rows if row.alarm is not None
 }
 _BIT[AlarmKind.CELL_UNDERVOLTAGE] = 1 << 3  # not "low voltage forbids charging"
 _BIT[AlarmKind.TEMPERATURE_SENSOR] = 1 << 42

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from cellwarden.model import AlarmKind, Parameters, preset
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.codecs.jbd_table import (
-    ALARM_BITS,
+    ALARMS,
     BY_NAME,
     ERROR_COUNTERS,
     REGISTERS,
@@ -18,7 +18,7 @@ from cellwarden_hardware.codecs.jbd_table import (
 from cellwarden_hardware.simulator.device import EmulatedDevice, Switchable
 from cellwarden_hardware.simulator.snapshot import PackSnapshot, SnapshotSource
 
-_BIT = {row.alarm.kind: 1 << row.bit for row in ALARM_BITS}
+_BIT = {row.alarm.kind: 1 << row.bit for row in ALARMS.rows if row.alarm is not None}
 _BIT[AlarmKind.MOS_OVERTEMPERATURE] = _BIT[AlarmKind.DISCHARGE_OVERTEMPERATURE]
 _MOST_A = 327.67  # 16 bits of 10 mA
 _MOST_AH = 655.35

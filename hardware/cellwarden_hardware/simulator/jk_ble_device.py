@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from cellwarden_hardware.codecs import jk_ble
 from cellwarden_hardware.codecs.jk_ble import CHARACTERISTIC, SERVICE, FrameType
+from cellwarden_hardware.codecs.jk_ble_device import LogEntry
 from cellwarden_hardware.simulator.jk_frame_values import (
     cell_frame,
     device_frame,
     device_values,
+    logbook_frame,
     settings_frame,
     settings_values,
 )
@@ -64,6 +66,8 @@ class EmulatedJkBle:
         self.no_characteristics = False
         """The services are told empty, as some 19.x firmware does after a connection."""
         self.piece = piece
+        self.logbook = [LogEntry(0, 0x01)]
+        """What it remembers, oldest first; it has been started, at least."""
         self.connections = 0
         self.commands: list[int] = []
         """The registers of the commands heard."""
@@ -254,6 +258,8 @@ class EmulatedJkBle:
                 # Asked in the other order, some firmware never streams.
                 if self._told_device and self._stream is None:
                     self._stream = asyncio.create_task(self._streaming())
+            elif event.register == jk_ble.Register.LOGBOOK:
+                self._later(self._notify, self._frame(FrameType.LOGBOOK))
 
     async def _streaming(self) -> None:
         while True:
@@ -272,7 +278,9 @@ class EmulatedJkBle:
         if kind in self._frames:
             frame = self._frames[kind]
         elif kind is FrameType.CELL_INFO:
-            frame = cell_frame(self._source.snapshot(), self._counter)
+            frame = cell_frame(self._source.snapshot(), self._counter, len(self.logbook))
+        elif kind is FrameType.LOGBOOK:
+            frame = logbook_frame(self.logbook, self._counter)
         elif kind is FrameType.SETTINGS:
             frame = settings_frame(self._settings, self._counter)
         else:

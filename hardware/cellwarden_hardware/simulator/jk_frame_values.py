@@ -3,20 +3,20 @@
 The places and the rounding are those of the codec's tables: 1 mV, 1 mA, 0.1 °C, 1 %.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cellwarden.model import AlarmKind, Parameters, preset
 from cellwarden_hardware.codecs import jk_ble
 from cellwarden_hardware.codecs import jk_ble_cells as cells
-from cellwarden_hardware.codecs.jk_ble_alarms import ALARM_BITS
+from cellwarden_hardware.codecs.jk_ble_alarms import ALARMS
 from cellwarden_hardware.codecs.jk_ble_cells import Layout
-from cellwarden_hardware.codecs.jk_ble_device import DEVICE_32S
-from cellwarden_hardware.codecs.jk_ble_fields import Block, Value
+from cellwarden_hardware.codecs.jk_ble_device import DEVICE_32S, LogEntry, write_logbook
+from cellwarden_hardware.codecs.jk_ble_fields import FRAME_SIZE, Block, Value
 from cellwarden_hardware.codecs.jk_ble_settings import SETTINGS
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
 
 # Kinds that several bits stand for set the first, but for what a short circuit is mostly of.
-_BIT = {alarm.kind: bit for bit, alarm in reversed(ALARM_BITS)}
+_BIT = {row.alarm.kind: row.bit for row in reversed(ALARMS.rows) if row.alarm is not None}
 _BIT[AlarmKind.SHORT_CIRCUIT] = 14
 _NO_BIT = frozenset({AlarmKind.BMS_INTERNAL})
 
@@ -110,9 +110,9 @@ def device_values(name: str, address: int) -> dict[str, Value]:
     }
 
 
-def cell_frame(snapshot: PackSnapshot, counter: int = 0) -> bytes:
+def cell_frame(snapshot: PackSnapshot, counter: int = 0, log_entries: int = 0) -> bytes:
     """Return the cell-info frame of a pack, layout with 32 cells."""
-    body = CELL_INFO.pack(cell_values(snapshot))
+    body = CELL_INFO.pack(cell_values(snapshot) | {"log_entries": log_entries})
     return jk_ble.build_frame(jk_ble.FrameType.CELL_INFO, body, counter)
 
 
@@ -125,6 +125,13 @@ def settings_frame(values: Mapping[str, Value], counter: int = 0) -> bytes:
 def device_frame(values: Mapping[str, Value], counter: int = 0) -> bytes:
     """Return a device-info frame, layout with 32 cells."""
     return jk_ble.build_frame(jk_ble.FrameType.DEVICE_INFO, DEVICE_32S.pack(values), counter)
+
+
+def logbook_frame(entries: Sequence[LogEntry], counter: int = 0) -> bytes:
+    """Return a logbook frame."""
+    body = bytearray(FRAME_SIZE)
+    write_logbook(entries, body)
+    return jk_ble.build_frame(jk_ble.FrameType.LOGBOOK, body, counter)
 
 
 def alarm_bits(protections: frozenset[AlarmKind]) -> int:

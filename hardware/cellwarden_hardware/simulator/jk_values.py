@@ -4,11 +4,11 @@ The codec rounds to what the identifiers can carry: 1 mV, 10 mV, 10 mA, 1 %, 1 Â
 """
 
 from cellwarden.model import AlarmKind, Parameters, preset
-from cellwarden_hardware.codecs.jk_4e57_table import ALARM_BITS, SETTINGS, Value
+from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
 
 # Kinds that two bits stand for set the first: a battery, not a box, over temperature.
-_BIT = {row.alarm.kind: row.bit for row in reversed(ALARM_BITS)}
+_BIT = {row.alarm.kind: row.bit for row in reversed(ALARMS.rows) if row.alarm is not None}
 _BIT[AlarmKind.SHORT_CIRCUIT] = _BIT[AlarmKind.DISCHARGE_OVERCURRENT]  # has no bit of its own
 
 _BATTERY_TYPE = {"LiFePO4": 0, "Li-ion": 1, "LTO": 2}
