@@ -20,16 +20,26 @@ from cellwarden.engine.bank_limits import (
     discharge_voltage,
     stopped,
 )
+from cellwarden.engine.bank_orders import (
+    NOWHERE,
+    Reached,
+    charge_reasons,
+    discharge_reasons,
+    lowered,
+    reached,
+)
 from cellwarden.engine.bank_sums import sums
 from cellwarden.engine.limits import RISE_A_PER_S, RISE_CVL_PART_PER_S, RISE_PART_PER_S
 from cellwarden.engine.ramp import FIRST_STEP_A, RISING
 from cellwarden.model import (
+    NO_ORDERS,
     Alarm,
     AlarmKind,
     BankPhase,
     BankState,
     Limit,
     Limits,
+    Orders,
     PackPhase,
     PackState,
     Reason,
@@ -105,6 +115,7 @@ class BankMemory:
     key: tuple[_Key, ...] = ()
     wish: Wish | None = None
     """Made for `key`; made again only when that changes."""
+    reached: Reached = NOWHERE
     pack_alarms: tuple[tuple[Alarm, ...], ...] = ()
     alarms: tuple[Alarm, ...] = ()
     """Made of `pack_alarms`."""
@@ -128,14 +139,25 @@ class Bank:
         return BankMemory(at_s=now_s, lost_since_s=nothing, last_online=nothing)
 
     def step(
-        self, memory: BankMemory, packs: Sequence[PackState], now_s: float
+        self,
+        memory: BankMemory,
+        packs: Sequence[PackState],
+        now_s: float,
+        orders: Orders = NO_ORDERS,
     ) -> tuple[BankMemory, BankState]:
-        """Return what the packs are together. `packs` hold every member's newest state."""
+        """Return what the packs are together. `packs` hold every member's newest state.
+
+        `orders` are those in effect: an order that has ended is not among them.
+        """
         packs = tuple(packs)
-        online = [p for p in packs if p.phase is PackPhase.ONLINE]
+        online = [p for p in packs if p.phase is PackPhase.ONLINE and p.pack not in orders.out]
+        measured = sums(online)
+        at = reached(memory.reached, orders, measured.get("soc_percent"))
+        if at is not memory.reached:
+            memory = replace(memory, reached=at)
         memory = self._remember(memory, packs, some_online=bool(online), now_s=now_s)
         phase = self._phase(memory, now_s)
-        limits, memory = self._limits(memory, packs, online, now_s)
+        limits, memory = self._limits(memory, packs, online, orders, now_s)
         memory = self._alarms(memory, packs, some_online=bool(online))
         memory = replace(memory, at_s=now_s, limits=limits)
         state = BankState(
@@ -149,7 +171,8 @@ class Bank:
             alarms=memory.alarms,
             data_age_s=_data_age_s(packs, online),
             installed_ah=self._installed_ah,
-            **sums(online),
+            orders=orders,
+            **measured,
         )
         return memory, state
 
@@ -244,6 +267,7 @@ class Bank:
         memory: BankMemory,
         packs: tuple[PackState, ...],
         online: list[PackState],
+        orders: Orders,
         now_s: float,
     ) -> tuple[Limits | None, BankMemory]:
         if not memory.seen:
@@ -262,6 +286,8 @@ class Bank:
         if lost and self._policy is LossPolicy.TRIP:
             nothing = stopped(lost, TRIPPED)
             wish = wish._replace(charge=nothing, discharge=nothing)
+        if orders is not NO_ORDERS:
+            wish = _ordered(wish, orders, memory.reached)
         held = any(k.held for k in key)
         passed_s = 0.0 if held else max(now_s - memory.at_s, 0.0)
         return _risen(before, wish, passed_s, len(online)), memory
@@ -366,6 +392,14 @@ def _risen(before: Limits | None, wish: Wish, passed_s: float, packs: int) -> Li
         charge_current=charge,
         discharge_current=discharge,
         discharge_voltage=wish.lowest,
+    )
+
+
+def _ordered(wish: Wish, orders: Orders, at: Reached) -> Wish:
+    full = orders.full_charge is not None
+    return wish._replace(
+        charge=lowered(wish.charge, charge_reasons(orders, at, to_the_end=full)),
+        discharge=lowered(wish.discharge, discharge_reasons(orders, at)),
     )
 
 

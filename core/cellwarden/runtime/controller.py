@@ -15,11 +15,13 @@ from cellwarden.clock import Clock
 from cellwarden.engine import Bank, Engine, PackMemory
 from cellwarden.interfaces import Driver, Gate, Output
 from cellwarden.model import (
+    NO_ORDERS,
     BankPhase,
     BankState,
     ExternalMeasurement,
     Inputs,
     LinkQuality,
+    Orders,
     PackState,
     Reading,
 )
@@ -80,6 +82,8 @@ class Controller:
         self.keeper = keeper
         self.state: BankState | None = None
         """The newest decision; None before the first."""
+        self.orders: Orders = NO_ORDERS
+        """Orders in effect; whoever keeps them replaces this, and the next decision obeys."""
         self._bank = bank
         self._bank_memory = bank.start(clock.now_s())
         self._members = [Member(engine, driver, memory) for engine, driver, memory in engines]
@@ -142,7 +146,7 @@ class Controller:
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
         engine, memory = member.engine, member.memory
-        inputs = Inputs(external=self._external(now_s))
+        inputs = Inputs(external=self._external(now_s), orders=self.orders)
         member.memory, state = attempt(
             f"engine of {engine.pack}",
             lambda: engine.step(memory, reading, now_s, link, inputs),
@@ -164,10 +168,10 @@ class Controller:
         states = [member.state for member in self._members if member.state is not None]
         if self._stopping or len(states) < len(self._members):
             return
-        memory, last = self._bank_memory, self.state
+        memory, last, orders = self._bank_memory, self.state, self.orders
         self._bank_memory, state = attempt(
             "bank",
-            lambda: self._bank.step(memory, states, now_s),
+            lambda: self._bank.step(memory, states, now_s, orders),
             lambda reason: (memory, self._bank.failed(memory, states, now_s, reason)),
         )
         if last is not None and last.phase is not state.phase:
