@@ -63,7 +63,7 @@ def test_settings_name_parameters_of_the_model_once_and_in_their_unit() -> None:
     assert {row.parameter: row.unit for row in carried} == {
         row.parameter: units[row.parameter] for row in carried
     }
-    assert len({row.parameter for row in carried}) == len(carried) == 24
+    assert len({row.parameter for row in carried}) == len(carried) == 27
 
 
 def test_only_the_password_is_a_secret() -> None:

@@ -122,6 +122,9 @@ def test_settings_carry_the_names_of_the_model_and_no_secret() -> None:
         async with connected(CAPTURED) as (_, driver):
             reading = await driver.poll()
             assert reading.settings == {
+                "pack_overvoltage_v": 55.2,
+                "pack_undervoltage_v": 48.0,
+                "temperature_difference_max_c": 20.0,
                 "cell_overvoltage_v": 3.45,
                 "cell_overvoltage_recovery_v": 3.4,
                 "cell_overvoltage_delay_s": 5,

@@ -145,6 +145,9 @@ def _read_parameters(
 def _rules(parameters: Parameters, given: Mapping[str, Any], chemistry: str) -> Iterator[str]:
     """Yield each broken rule, saying which of its values the person never wrote."""
     for line in broken_rules(parameters):
+        of_pack = {name for name in line.split() if name.startswith("pack_")}
+        if of_pack and not of_pack & given.keys():
+            continue  # derived from the cells' values, and their own rule is broken
         defaults = [name for name in line.split() if name in _PARAMETER_NAMES - given.keys()]
         why = f" ({', '.join(defaults)}: the default of {chemistry})" if defaults else ""
         yield line + why

@@ -3,6 +3,7 @@
 Curves are tuples of (x, y), x rising, read by straight lines between the points.
 """
 
+import re
 from dataclasses import dataclass
 
 Curve = tuple[tuple[float, float], ...]
@@ -138,12 +139,22 @@ class HardwareModel:
     name: str
     max_cells: int
     min_cells: tuple[int, int, int]
-    """Fewest cells in series: Li-ion, LiFePO4, LTO."""
+    """Fewest cells in series by the table: Li-ion, LiFePO4, LTO."""
     balance_current_a: float
-    internal_resistance_ohm: float
+    internal_resistance_ohm: float | None
+    """None where the maker does not say."""
     continuous_current_a: float
-    peak_current_a: float
-    """Highest discharge current."""
+    """Either way; also the end of the range in which over-current can be set."""
+    peak_current_a: float | None
+    """Highest discharge current; None where the maker does not say."""
+    heater_power_max_w: float | None = None
+    """What a heating film may draw (R36); None: the board has no heating output (R35)."""
+
+
+HEATER_CURRENT_MAX_A = 3.0
+"""R36: of every board that has a heating output."""
+OVERCURRENT_LEAST_A = 10.0
+"""X11: below this the spec table of the boards does not go."""
 
 
 def _board(
@@ -154,10 +165,41 @@ def _board(
         max_cells=cells,
         min_cells=(7, 8, 12),
         balance_current_a=balance_a,
-        internal_resistance_ohm=resistance_mohm / 1000,
+        internal_resistance_ohm=round(resistance_mohm / 1000, 6),
         continuous_current_a=amps,
         peak_current_a=peak_a,
+        heater_power_max_w=None if name.endswith(("S6P", "S8P")) else 200.0,  # R35, R36
     )
+
+
+def _small_board(name: str, heater_w: float | None) -> HardwareModel:
+    """Return an 8-cell board: the manual has no table row for it, only its name (R2)."""
+    balance_a, cells, amps = _by_name(name)
+    return HardwareModel(
+        name=f"JK-{name}",
+        max_cells=cells,
+        min_cells=(2, 2, 2),
+        balance_current_a=balance_a,
+        internal_resistance_ohm=None,
+        continuous_current_a=amps,
+        peak_current_a=None,
+        heater_power_max_w=heater_w,
+    )
+
+
+_NAME = re.compile(r"(?:JK[-_ ]?)?(P?BD?)(\d+)A(\d+)S(\d+)P", re.IGNORECASE)
+
+
+def _by_name(name: str) -> tuple[float, int, float]:
+    """Return balance current in A, most cells and continuous current in A, as a name says them.
+
+    `D4A` is 0.4 A and `2A` is 2 A; `20P` is 200 A (R2).
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name} is no board name such as JK-B2A24S20P")
+    tenths = found[1].upper().endswith("D")
+    return int(found[2]) / (10 if tenths else 1), int(found[3]), 10.0 * int(found[4])
 
 
 HARDWARE_MODELS: dict[str, HardwareModel] = {
@@ -182,9 +224,36 @@ HARDWARE_MODELS: dict[str, HardwareModel] = {
         _board("B2A24S15P", 24, 2.0, 0.47, 150, 300),
         _board("B2A20S20P", 20, 2.0, 0.47, 200, 350),
         _board("B2A24S20P", 24, 2.0, 0.47, 200, 350),
+        # Only in figures and in the heating rule (R2, R36).
+        _small_board("BD4A8S4P", 200.0),
+        _small_board("B1A8S10P", 200.0),
+        _small_board("B1A8S20P", 200.0),
+        _small_board("B2A8S20P", 100.0),
     )
 }
 """By the maker's full name, `JK-BD4A17S4P`."""
+
+
+def board_named(name: str) -> HardwareModel:
+    """Return the board of a name as people and devices write it: `JK_B2A24S20P`, `b2a24s20p`.
+
+    Of a board that is not in the catalogue only what its name says is known (R2). ValueError for
+    what is no name of a board.
+    """
+    balance_a, cells, amps = _by_name(name.strip())
+    found = _NAME.fullmatch(name.strip())
+    assert found is not None
+    family, balance = found[1].upper(), int(found[2])
+    full = f"JK-{family}{balance}A{cells}S{int(found[4])}P"
+    return HARDWARE_MODELS.get(full) or HardwareModel(
+        name=full,
+        max_cells=cells,
+        min_cells=(2, 2, 2),
+        balance_current_a=balance_a,
+        internal_resistance_ohm=None,
+        continuous_current_a=amps,
+        peak_current_a=None,
+    )
 
 
 def interpolate(curve: Curve, x: float) -> float:

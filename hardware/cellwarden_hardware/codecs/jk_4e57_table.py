@@ -172,8 +172,8 @@ MEASURED: tuple[Identifier, ...] = (
 """What changes from poll to poll, in the order in which every capture sends it."""
 
 SETTINGS: tuple[Identifier, ...] = (
-    _rw(0x8E, "pack_ovp", 2, "V", per=100, span=(1000, 15000)),
-    _rw(0x8F, "pack_uvp", 2, "V", per=100, span=(1000, 15000)),
+    _rw(0x8E, "pack_ovp", 2, "V", per=100, span=(1000, 15000), parameter="pack_overvoltage_v"),
+    _rw(0x8F, "pack_uvp", 2, "V", per=100, span=(1000, 15000), parameter="pack_undervoltage_v"),
     _rw(0x90, "cell_ovp", 2, "V", per=1000, span=(1000, 4500), parameter="cell_overvoltage_v"),
     _rw(0x91, "cell_ovpr", 2, "V", per=1000, span=(1000, 4500),
         parameter="cell_overvoltage_recovery_v"),
@@ -198,7 +198,8 @@ SETTINGS: tuple[Identifier, ...] = (
         parameter="mos_overtemperature_recovery_c"),
     _rw(0xA0, "box_otp", 2, "°C", span=(40, 100)),
     _rw(0xA1, "box_otp_release", 2, "°C", span=(40, 100)),
-    _rw(0xA2, "temperature_difference_protection", 2, "°C", span=(5, 20)),
+    _rw(0xA2, "temperature_difference_protection", 2, "°C", span=(5, 20),
+        parameter="temperature_difference_max_c"),
     _rw(0xA3, "charge_otp", 2, "°C", span=(0, 100), parameter="charge_overtemperature_c"),
     _rw(0xA4, "discharge_otp", 2, "°C", span=(0, 100), parameter="discharge_overtemperature_c"),
     _rw(0xA5, "charge_utp", 2, "°C", form=_SIGNED, span=(-45, 25),

@@ -55,8 +55,8 @@ _JK02 = (
     _a(62, "max_discharge_current", "discharge_current_max_a"),
     _s(66, "discharge_ocp_delay", "discharge_overcurrent_delay_s"),
     _s(70, "discharge_ocp_release", "discharge_overcurrent_release_s"),
-    _s(74, "scp_release"),
-    _a(78, "max_balance_current"),
+    _s(74, "scp_release", "short_circuit_release_s"),
+    _a(78, "max_balance_current", "balance_current_max_a"),
     _c(82, "charge_otp", "charge_overtemperature_c"),
     _c(86, "charge_otp_release", "charge_overtemperature_recovery_c"),
     _c(90, "discharge_otp", "discharge_overtemperature_c"),
@@ -70,7 +70,7 @@ _JK02 = (
     _b(122, "discharge_switch"),
     _b(126, "balance_switch"),
     _f(130, "nominal_capacity", "Ah", 1000, parameter="design_capacity_ah"),
-    _f(134, "scp_delay", "s", 1_000_000),
+    _f(134, "scp_delay", "s", 1_000_000, parameter="short_circuit_delay_s"),
     _v(138, "balance_start_voltage", "balance_start_v"),
 )
 # The unit is not proven: micro-ohm in the vendor's table, milli-ohm in one project, 0 in captures.
@@ -95,7 +95,7 @@ _JK04 = (
     _f(74, "voltage_calibration", "V", code="f"),
     _f(98, "balance_start_voltage", "V", code="f", parameter="balance_start_v"),
     _f(106, "balance_trigger_voltage", "V", code="f", parameter="balance_trigger_v"),
-    _f(110, "max_balance_current", "A", code="f"),
+    _f(110, "max_balance_current", "A", code="f", parameter="balance_current_max_a"),
     _b(114, "balance_switch", code="B"),
 )
 

@@ -25,6 +25,8 @@ CAREFUL_STEP_S = 1.0
 BODY_DIODE_V = 0.7
 # Resistances follow the temperature in steps of this; 0.25 K is below 1 % of resistance.
 _RESISTANCE_STEP_K = 0.25
+_UNKNOWN_BOARD_OHM = 1e-3
+"""Of a board whose maker does not say; the middle of those that are known (R1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +80,11 @@ def settings_of(design: PackDesign) -> Parameters:
     """Return the settings of a design's BMS."""
     if design.parameters is not None:
         return design.parameters
-    amps = HARDWARE_MODELS[design.board].continuous_current_a
     return preset(
         design.chemistry,
         cell_count=design.cells,
         design_capacity_ah=design.capacity_ah,
-        overrides={
-            "charge_current_max_a": max(1.0, min(0.5 * design.capacity_ah, amps)),
-            "discharge_current_max_a": max(1.0, min(design.capacity_ah, amps)),
-        },
+        board=HARDWARE_MODELS[design.board],
     )
 
 
@@ -141,7 +139,8 @@ class SimulatedPack:
         )
         rise = rise_by_cell(design.cells)
         self._sensor_rise = tuple(rise[k] for k in sensor_cells(design.cells))
-        self._series_ohm = self.board.internal_resistance_ohm + design.lead_resistance_ohm
+        self._board_ohm = self.board.internal_resistance_ohm or _UNKNOWN_BOARD_OHM
+        self._series_ohm = self._board_ohm + design.lead_resistance_ohm
         self._follow_temperature()
         self.bms = SimulatedBms(
             settings_of(design),
@@ -291,7 +290,7 @@ class SimulatedPack:
 
     def _warm(self, dt_s: float) -> None:
         self.battery.advance(dt_s, heat_w=self.cells.heat_w, ambient_c=self.ambient_c)
-        board_w = self.board.internal_resistance_ohm * self.current_a**2
+        board_w = self._board_ohm * self.current_a**2
         board_w += self._diode_v(self.current_a) * self.current_a
         self.mos.advance(dt_s, heat_w=board_w, ambient_c=self.ambient_c)
         if abs(self.battery.temperature_c - self._resistance_c) > _RESISTANCE_STEP_K:

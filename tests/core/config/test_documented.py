@@ -53,8 +53,20 @@ def keys_table(keys: Sequence[Key]) -> str:
 def parameters_table() -> str:
     presets = [preset(name, cell_count=16, design_capacity_ah=280) for name in CHEMISTRIES]
     special = {
-        "charge_current_max_a": ["0.5 C, at most 200"] * 3,
-        "discharge_current_max_a": ["1 C, at most 200"] * 3,
+        "charge_current_max_a": ["0.5 C, at most the board's or 200"] * 3,
+        "charge_current_peak_a": ["1.75 times the highest"] * 3,
+        "discharge_current_max_a": ["1 C, at most the board's or 200"] * 3,
+        "discharge_current_peak_a": ["the board's, or 1.75 times the highest"] * 3,
+        "balance_current_max_a": ["0.1 C, at most the board's or 2"] * 3,
+        **{
+            f"pack_{name}": [f"cells x cell_{name}"] * 3
+            for name in (
+                "overvoltage_v",
+                "overvoltage_recovery_v",
+                "undervoltage_v",
+                "undervoltage_recovery_v",
+            )
+        },
         "balance_trigger_v": ["0.005; 0.01 below 50 Ah"] * 3,
     }
     rows = []
