@@ -85,10 +85,16 @@ def _memory(engine: Engine, pack: PackSettings, saved: Saved | None, clock: Cloc
     now_s = clock.now_s()
     if saved is None:
         return engine.start(now_s)
-    off_s = time.time() - saved.saved_s
+    # A wall clock that ran backwards (no battery-backed clock) leaves the time off unknown.
+    since_s = time.time() - saved.saved_s
+    off_s = since_s if since_s >= 0 else None
     try:
-        # A wall clock that ran backwards (no battery-backed clock) leaves the time off unknown.
-        return engine.restore(saved.record, now_s, off_s if off_s >= 0 else None)
+        return engine.restore(saved.record, now_s, off_s)
     except ValueError as error:
         LOG.error("%s: the saved state is not used (%s): starting afresh", pack.name, error)
-        return engine.start(now_s)
+    memory = engine.start(now_s)
+    try:
+        return engine.keep_counters(memory, saved.record, off_s)
+    except ValueError as error:
+        LOG.error("%s: its counters begin anew (%s)", pack.name, error)
+        return memory
