@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cellwarden import host as plugins
@@ -9,9 +10,12 @@ from cellwarden.clock import Clock
 from cellwarden.config.settings import PackSettings, Settings
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings, PackMemory
 from cellwarden.hooks import DriverContext, OutputContext
+from cellwarden.interfaces import Driver
+from cellwarden.links.ports import is_pattern
 from cellwarden.runtime.controller import Controller, NamedOutput
 from cellwarden.runtime.gate import MonitorGate
 from cellwarden.runtime.identity import OnlyThisPack
+from cellwarden.runtime.search import SearchedPack
 from cellwarden.runtime.store import Saved
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +40,6 @@ def build(
                 parameters=pack.parameters,
                 max_age_s=max_age_s,
                 ocv_v=pack.ocv_v,
-                sheet=pack.cell,
             )
         )
         context = DriverContext(
@@ -44,9 +47,7 @@ def build(
             clock=clock,
             timeout_s=min(max(clock.real_s(options.poll_interval_s), 0.5), 2.0),
         )
-        driver = plugins.build(pack.driver, pack.driver_options, context)
-        if pack.serial_number is not None:
-            driver = OnlyThisPack(driver, pack.name, pack.serial_number)
+        driver = driver_of(pack, context)
         engines.append((engine, driver, _memory(engine, pack, (saved or {}).get(pack.name), clock)))
     outputs = [
         NamedOutput(
@@ -80,6 +81,25 @@ def build(
         clock=clock,
         poll_interval_s=options.poll_interval_s,
     )
+
+
+def driver_of(pack: PackSettings, context: DriverContext) -> Driver:
+    """Return the pack's driver, which hears no other pack where a serial number is given."""
+    if pack.serial_number is None:
+        driver: Driver = plugins.build(pack.driver, pack.driver_options, context)
+        return driver
+    port = getattr(pack.driver_options, "port", "")
+    if isinstance(port, str) and is_pattern(port):
+        return SearchedPack(
+            lambda found: plugins.build(
+                pack.driver, replace(pack.driver_options, port=found), context
+            ),
+            pattern=port,
+            pack=pack.name,
+            serial_number=pack.serial_number,
+        )
+    driver = plugins.build(pack.driver, pack.driver_options, context)
+    return OnlyThisPack(driver, pack.name, pack.serial_number)
 
 
 def _memory(engine: Engine, pack: PackSettings, saved: Saved | None, clock: Clock) -> PackMemory:
