@@ -23,9 +23,11 @@ from cellwarden.engine.ramp import Moment
 from cellwarden.engine.soc import Gauge, SocCounter
 from cellwarden.engine.view import View
 from cellwarden.model import (
+    CHEMISTRIES,
     NO_INPUTS,
     Alarm,
     AlarmKind,
+    Chemistry,
     Event,
     Inputs,
     LinkQuality,
@@ -53,6 +55,13 @@ class EngineSettings:
     """(SoC in %, relaxed V) of this very cell, from its data sheet; None: the chemistry's."""
     tail_current_a: float | None = None
     """Charging current below which a pack at its charge voltage is full; None: the chemistry's."""
+    sheet: Chemistry | None = None
+    """The cell by its data sheet; None: typical for the chemistry."""
+
+    @property
+    def cell(self) -> Chemistry:
+        """What is known of the cells."""
+        return self.sheet or CHEMISTRIES[self.chemistry]
 
 
 class Engine:
@@ -66,14 +75,14 @@ class Engine:
         self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
         self._protection = Protection(pack, parameters)
         self._soc = SocCounter(
-            settings.chemistry,
+            settings.cell,
             parameters,
             settings.max_age_s,
             settings.ocv_v,
             settings.tail_current_a,
         )
         self._insights = Insights(parameters)
-        self._limits = LimitDecider(settings.chemistry, parameters)
+        self._limits = LimitDecider(settings.cell, parameters)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
             for name in ("cell over-voltage", "cell under-voltage")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cellwarden.engine.soc_estimator import Estimate, Estimator
 from cellwarden.engine.view import View
-from cellwarden.model import CHEMISTRIES, Parameters
+from cellwarden.model import Chemistry, Parameters
 from cellwarden.model.catalog import Curve, interpolate
 
 UNKNOWN_C = 0.5
@@ -88,13 +88,12 @@ class SocCounter:
 
     def __init__(
         self,
-        chemistry: str,
+        cell: Chemistry,
         parameters: Parameters,
         max_age_s: float,
         ocv_v: Curve | None = None,
         tail_current_a: float | None = None,
     ) -> None:
-        cell = CHEMISTRIES[chemistry]
         self._design_ah = parameters.design_capacity_ah
         self._max_age_s = max_age_s
         self._full_v = min(parameters.charge_voltage_v, cell.absolute_max_v) - FULL_MARGIN_V
@@ -102,7 +101,7 @@ class SocCounter:
         self._tail_a = tail_current_a
         self._full_c = cell.full_current_c
         self._rebulk_v = interpolate(cell.ocv_v, 50.0)
-        self._estimator = Estimator(chemistry, parameters, ocv_v)
+        self._estimator = Estimator(cell, parameters, ocv_v)
 
     def capacity_ah(self, gauge: Gauge, view: View) -> float:
         """Return the capacity to show: learned, else the BMS's, else the design."""

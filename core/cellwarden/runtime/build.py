@@ -40,6 +40,7 @@ def build(
                 parameters=pack.parameters,
                 max_age_s=max_age_s,
                 ocv_v=pack.ocv_v,
+                sheet=pack.cell,
             )
         )
         context = DriverContext(
