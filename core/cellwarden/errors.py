@@ -6,6 +6,7 @@ CellwardenError
         LinkTimeout     nobody answered in time (also a TimeoutError)
     FrameError          the peer sent nonsense (also a ValueError)
     CommandRefused      a request was understood and refused
+        WrongPassword       for want of the right password
 """
 
 from collections.abc import Sequence
@@ -51,3 +52,7 @@ class FrameError(CellwardenError, ValueError):
 
 class CommandRefused(CellwardenError):
     """A request was understood and refused; the message says why."""
+
+
+class WrongPassword(CommandRefused):
+    """A device wants another password; the message never contains one."""

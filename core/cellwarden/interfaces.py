@@ -3,8 +3,8 @@
 Plugins are given these objects; none of them reaches into the runtime.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from cellwarden.clock import Clock
 from cellwarden.model import (
@@ -14,6 +14,8 @@ from cellwarden.model import (
     Reading,
     Request,
     RequestKind,
+    Setting,
+    SettingValue,
 )
 
 
@@ -32,6 +34,49 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """Close the link and forget half-heard bytes; may be called at any time, also twice."""
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """What a driver has besides `Driver` if it can also write.
+
+    Only the gate calls it, with the pack's turn: never while the driver opens, polls or closes.
+    Every coroutine here ends in bounded time, and raises LinkTimeout when nobody answered,
+    LinkError when the link broke, FrameError when the answer was nonsense, CommandRefused when the
+    device said no, WrongPassword when it wants another password.
+    """
+
+    settings_behind_write: bool
+    """Whether its settings can be read only after a write, such as entering a service mode."""
+
+    def writable(self) -> Mapping[str, Setting]:
+        """Return what can be written now, by name; empty until the layout is known."""
+
+    def refusal(self, kind: RequestKind) -> str | None:
+        """Return why this kind of request cannot be done over this protocol now, None if it can."""
+
+    async def log_in(self) -> None:
+        """Prove the right to change settings; called before the first write of a request."""
+
+    async def read_settings(
+        self, names: Collection[str] | None = None
+    ) -> Mapping[str, SettingValue]:
+        """Ask the device for its settings, fresh: at least these names, None for all.
+
+        A setting that this device does not have is left out.
+        """
+
+    async def write_setting(self, name: str, value: SettingValue) -> None:
+        """Write one setting of `writable()`.
+
+        That it came back without an error proves nothing: read it back.
+        """
+
+    async def act(self, kind: RequestKind, value: SettingValue | None) -> str:
+        """Do what is no setting: calibrate, set the clock, restart ...
+
+        Returns what is known of the effect, for a person: "acknowledged", "the clock shows ...".
+        """
 
 
 class Feed(Protocol):

@@ -6,7 +6,6 @@ import sys
 
 from cellwarden.hooks import CommandKind
 
-LOG = logging.getLogger(__name__)
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -23,10 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cellwarden.runtime.process import run as run_process  # noqa: PLC0415
 
     log_to_stderr(arguments.log_level)
-    settings = load(arguments.config or default_path(), Host())
-    for line in settings.warnings:
-        LOG.warning("%s", line)
-    return run_process(settings)
+    return run_process(load(arguments.config or default_path(), Host()))
 
 
 def log_to_stderr(level: str) -> None:

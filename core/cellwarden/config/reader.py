@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cellwarden.config.cells import read_profiles
 from cellwarden.config.keys import CONTROLLER_HINTS, CONTROLLER_KEYS, OUTPUT_KEYS, keys_of
 from cellwarden.config.kinds import Kinds
 from cellwarden.config.packs import read_packs
@@ -38,7 +37,7 @@ SYSTEM_FOLDER = Path("/etc")
 LARGEST_FILE = 1_000_000
 """Bytes; whatever is larger is no configuration."""
 
-_TABLES = ("controller", "pack", "cell_profile", "output")
+_TABLES = ("controller", "pack", "output")
 _OTHER_OUTPUT_KEYS = tuple(key for key in OUTPUT_KEYS if key.name != "plugin")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -80,8 +79,7 @@ def check(data: Mapping[str, Any], host: Host, source: str = "") -> Settings:
     problems = Problems()
     refuse_unknown(data, _TABLES, Place(problems, ""), CONTROLLER_HINTS)
     controller = _read_controller(data, problems)
-    profiles = read_profiles(data, problems)
-    packs = read_packs(data, Kinds("driver", host.drivers(), host), profiles, problems)
+    packs = read_packs(data, Kinds("driver", host.drivers(), host), problems)
     outputs = _read_outputs(data, Kinds("output", host.outputs(), host), problems)
     if problems.lines or controller is None:
         raise ConfigError(tuple(problems.lines))
@@ -149,7 +147,9 @@ def _read_output(
     options: Any = build(kind.options, own_keys, values, table, place)
     if common is None or options is None or not common.enabled:
         return None
-    return OutputSettings(name=common.name or kind.name, output=kind, options=options)
+    return OutputSettings(
+        name=common.name or kind.name, output=kind, options=options, may_ask=common.may_ask
+    )
 
 
 def _read(path: Path) -> str:

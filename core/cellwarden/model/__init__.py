@@ -39,6 +39,7 @@ from cellwarden.model.reading import (
     Reading,
 )
 from cellwarden.model.request import Outcome, Request, RequestKind, Step, Verdict
+from cellwarden.model.setting import SWITCHES, Setting, SettingValue
 from cellwarden.model.state import (
     BankPhase,
     BankState,
@@ -56,6 +57,7 @@ __all__ = [
     "NO_INPUTS",
     "NO_ORDERS",
     "PARAMETERS",
+    "SWITCHES",
     "Alarm",
     "AlarmKind",
     "AlarmSource",
@@ -97,6 +99,8 @@ __all__ = [
     "Request",
     "RequestKind",
     "SensorExtreme",
+    "Setting",
+    "SettingValue",
     "Severity",
     "Standing",
     "Step",

@@ -27,7 +27,11 @@ class RequestKind(Enum):
     ZERO_CURRENT = "current zero"
     CLOCK = "clock"
     NAME = "name"
+    """`value` is the device's new name."""
+    USER_DATA = "user private data"
+    """`value` is the owner's own text, at most 13 characters (R46)."""
     PASSWORD = "password"  # noqa: S105  # the name of a request, no secret
+    """`value` is the new settings password (R45); it is never logged nor shown."""
     RESTART = "restart"
     SHUTDOWN = "shutdown"
 

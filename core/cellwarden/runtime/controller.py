@@ -25,6 +25,7 @@ from cellwarden.model import (
     PackState,
     Reading,
 )
+from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden.runtime.polling import Poller
@@ -41,6 +42,8 @@ EXTERNAL_MAX_AGE_S = 5.0
 """Real s that an inverter's own measurement counts; an SMA sends one each second."""
 GOODBYE_S = 5.0
 """Real s that outputs have to say goodbye."""
+ORDERS_RECORD = "(orders)"
+"""Where the orders stand among the saved records; no pack can be called so."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class Controller:
         self.state: BankState | None = None
         """The newest decision; None before the first."""
         self.orders: Orders = NO_ORDERS
-        """Orders in effect; whoever keeps them replaces this, and the next decision obeys."""
+        """Orders in effect, as the gate keeps them; every decision obeys them."""
         self._bank = bank
         self._bank_memory = bank.start(clock.now_s())
         self._members = [Member(engine, driver, memory) for engine, driver, memory in engines]
@@ -94,6 +97,9 @@ class Controller:
         self._outputs = tuple(outputs)
         self._mailboxes = [Mailbox(clock) for _ in outputs]
         self._gate = gate
+        self._orders_gate = gate if isinstance(gate, ControlGate) else None
+        if self._orders_gate is not None:
+            self._orders_gate.changed = self._orders_changed
         self._interval_s = clock.real_s(poll_interval_s)
         self._patience_s = min(PATIENCE_S, 0.8 * self._interval_s)
         self._waiting_for: set[str] = set()
@@ -168,6 +174,8 @@ class Controller:
         states = [member.state for member in self._members if member.state is not None]
         if self._stopping or len(states) < len(self._members):
             return
+        if self._orders_gate is not None:
+            self.orders = self._orders_gate.orders(now_s)
         memory, last, orders = self._bank_memory, self.state, self.orders
         self._bank_memory, state = attempt(
             "bank",
@@ -199,13 +207,26 @@ class Controller:
 
     def _publish(self, state: BankState) -> None:
         self.state = state
+        if self._orders_gate is not None:
+            self._orders_gate.saw(state)
         for mailbox in self._mailboxes:
             mailbox.put(state)
 
+    def _orders_changed(self) -> None:
+        """Obey a new order at once, and save it."""
+        self._decide()
+        if self.keeper is not None:
+            self.keeper.orders_changed(self.state)
+
     def records(self) -> dict[str, Mapping[str, object]]:
-        """Return every pack's record for the store."""
+        """Return every pack's record for the store, and the orders."""
         now_s = self.clock.now_s()
-        return {m.engine.pack: m.engine.record(m.memory, now_s) for m in self._members}
+        records: dict[str, Mapping[str, object]] = {
+            m.engine.pack: m.engine.record(m.memory, now_s) for m in self._members
+        }
+        if self._orders_gate is not None:
+            records = {**records, ORDERS_RECORD: self._orders_gate.record()}
+        return records
 
     def output_status(self) -> dict[str, Mapping[str, object]]:
         """Return what each output says of its own peer."""
@@ -247,6 +268,8 @@ class Controller:
             for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
             if not named.control
         ]
+        if self._orders_gate is not None:
+            self._orders_gate.start()
         for thread in threads:
             thread.start()
         try:
@@ -281,7 +304,17 @@ class Controller:
         self._stopping = True
         if self.state is not None:
             self._publish(self._bank.stopping(self.state, self.clock.now_s()))
+        if self._orders_gate is not None:
+            await self._orders_gate.stop()  # a write that has begun comes to its end
         await _cancel(pollers)  # closes every link
+        await self._goodbye(control)
+        for thread in threads:
+            if not await asyncio.to_thread(thread.join, GOODBYE_S if self.state else 1.0):
+                LOG.warning("%s did not end in time and is left behind", thread.name)
+        if self.keeper is not None:
+            self.keeper.save(self.state, durable=True)
+
+    async def _goodbye(self, control: Sequence[asyncio.Task[None]]) -> None:
         if self.state is None:
             await _cancel(control)  # they never announced anything: nothing to take back
         elif control:
@@ -289,11 +322,6 @@ class Controller:
             for task in late:
                 LOG.warning("%s did not say goodbye in %.0f s", task.get_name(), GOODBYE_S)
             await _cancel(tuple(late))
-        for thread in threads:
-            if not await asyncio.to_thread(thread.join, GOODBYE_S if self.state else 1.0):
-                LOG.warning("%s did not end in time and is left behind", thread.name)
-        if self.keeper is not None:
-            self.keeper.save(self.state, durable=True)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

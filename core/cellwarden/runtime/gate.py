@@ -1,17 +1,48 @@
-"""The gate: the only way to ask for something to be written to a BMS."""
+"""The gate: the only way to ask for something to be written to a BMS, or to give an order.
 
+It lives on the control loop and may be asked from any thread. Who may ask for what, what the mode
+allows, what the device can: all of it is said before anything is sent. Requests for one pack are
+done one after the other, between its polls.
+"""
+
+import asyncio
 import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 
-from cellwarden.model import Outcome, Request, RequestKind, Verdict
+from cellwarden.clock import Clock
+from cellwarden.errors import WrongPassword
+from cellwarden.model import (
+    SWITCHES,
+    BankState,
+    Orders,
+    Outcome,
+    Request,
+    RequestKind,
+    Setting,
+    SettingValue,
+    Verdict,
+)
+from cellwarden.runtime.audit import Audit, Entry, asked_text
+from cellwarden.runtime.orders import OrderBook
+from cellwarden.runtime.outcomes import refused
+from cellwarden.runtime.rights import ENGINE, Patience, Rights
+from cellwarden.runtime.supervisor import attempt_async
+from cellwarden.runtime.writing import Desk
 
 LOG = logging.getLogger(__name__)
 
+MONITOR = 'mode is "monitor": nothing is ever written to a BMS'
+_HALF_DONE = (
+    "a change of its parameters was left half done: first finish or undo it,"
+    " `cellwarden params finish {pack}` or `cellwarden params undo {pack}`"
+)
+_STOP_S = 5.0
+"""Real s that a transaction has to end when the controller stops."""
+
 
 class MonitorGate:
-    """Refuses every write, with the reason; safe to ask from any thread.
-
-    No driver writes yet, so that mode `control` is refused too, in words that say so.
-    """
+    """Refuses every write, with the reason; for where there is no bank to write to."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -22,14 +53,333 @@ class MonitorGate:
         LOG.info(
             "refused %s for %s from %s: %s", request.kind.value, request.pack, request.who, reason
         )
-        return Outcome(verdict=Verdict.REFUSED, reason=reason)
+        return refused(reason)
 
     def refusal(self, kind: RequestKind, pack: str, who: str) -> str:  # noqa: ARG002  # refuses all
         """Return why everything is refused."""
-        if self._mode == "monitor":
-            return 'mode is "monitor": nothing is ever written to a BMS'
-        return "no driver of this version writes to a BMS"
+        return MONITOR if self._mode == "monitor" else "there is no BMS here to write to"
 
     def writable_parameters(self, pack: str) -> frozenset[str]:  # noqa: ARG002  # none of any
-        """Return nothing: no driver writes yet."""
+        """Return nothing."""
         return frozenset()
+
+
+class ControlGate:
+    """The gate of a running bank. Build it anywhere, `start` it on the control loop."""
+
+    def __init__(
+        self,
+        *,
+        mode: str,
+        rights: Rights,
+        desks: Sequence[Desk],
+        audit: Audit,
+        clock: Clock,
+    ) -> None:
+        self.reset_soc: Callable[[str, float, str], str | None] | None = None
+        """Resets the SoC of a pack to %, for somebody; returns why not."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when the orders have changed: they should be saved."""
+        self._mode = mode
+        self._rights = rights
+        self._desks = {desk.pack: desk for desk in desks}
+        self._audit = audit
+        self._clock = clock
+        self._book = OrderBook(frozenset(self._desks))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        # F47, ours: a person who errs waits a minute, a program that floods is shut out.
+        self._refusals = Patience(20, 60.0, 60.0)
+        self._passwords = Patience(3, 300.0, 300.0)
+
+    # -- for outputs -----------------------------------------------------------------------------
+
+    async def ask(self, request: Request) -> Outcome:
+        """Return what became of a request.
+
+        Once begun it is carried to its end, even if whoever asked is gone.
+        """
+        loop = self._loop
+        if loop is None or self._stopping:
+            return refused("the controller is not running: nothing was written")
+        if loop is asyncio.get_running_loop():
+            return await asyncio.shield(self._begin(request))
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._from_elsewhere(request), loop)
+        )
+
+    def refusal(self, kind: RequestKind, pack: str, who: str) -> str | None:
+        """Return why a request of this kind would be refused now, None if it would be tried."""
+        if kind.reaches_bms and self._mode == "monitor":
+            return MONITOR
+        if reason := self._rights.refusal(kind, who):
+            return reason
+        if pack and pack not in self._desks:
+            return f"there is no pack {pack!r}: this bank has {', '.join(self._desks)}"
+        if kind is RequestKind.RESET_SOC and self.reset_soc is None:
+            return "the SoC estimator of this version cannot be reset"
+        if kind.reaches_bms:
+            for desk in self._about(pack):
+                if reason := desk.refusal(kind):
+                    return f"{desk.pack}: {reason}" if len(self._desks) > 1 else reason
+        return None
+
+    def writable_parameters(self, pack: str) -> frozenset[str]:
+        """Return the names of `model.PARAMETERS` that this pack's device can write."""
+        desk = self._desks.get(pack)
+        return desk.writable() if desk is not None else frozenset()
+
+    # -- for the runtime, on the control loop ----------------------------------------------------
+
+    def start(self) -> None:
+        """Take requests from now on; says what an earlier run left half done."""
+        self._loop = asyncio.get_running_loop()
+        for entry in self.unsettled():
+            self._note_unsettled(entry)
+
+    async def stop(self) -> None:
+        """Take no more requests, and let what has begun come to its end."""
+        self._stopping = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_STOP_S)
+            for task in late:
+                LOG.error("a write to a BMS did not end in %.0f s: see the audit log", _STOP_S)
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def orders(self, now_s: float) -> Orders:
+        """Return the orders in effect."""
+        return self._book.at(now_s)
+
+    def fulfilled(self, kind: RequestKind) -> None:
+        """End an order that the bank has carried out: a full charge that is done."""
+        self._book.withdraw(kind)
+        self.changed()
+
+    def record(self) -> Mapping[str, object]:
+        """Return the orders, for the store."""
+        return self._book.record(self._clock.now_s())
+
+    def restore(self, record: Mapping[str, object], off_s: float | None) -> None:
+        """Take up the orders of the last run."""
+        for key in self._book.restore(record, self._clock.now_s(), off_s):
+            LOG.error("the saved order %r is not used: it is damaged, or its pack is gone", key)
+
+    def saw(self, state: BankState) -> None:
+        """Take note of the newest decision."""
+        for pack in state.packs:
+            desk = self._desks.get(pack.pack)
+            if desk is not None and (not desk.states or desk.states[-1].at_s < pack.at_s):
+                desk.states.append(pack)
+
+    # -- for the person at this computer, on the control loop ------------------------------------
+
+    async def settings(self, pack: str) -> tuple[Mapping[str, Setting], Mapping[str, SettingValue]]:
+        """Return what can be written on a pack's device and what it holds; errors as Writer's."""
+        return await self._desks[pack].read()
+
+    def can_read_settings(self, pack: str) -> str | None:
+        """Return why a pack's settings cannot be read now, None if they can."""
+        guarded = self._desks[pack].guarded
+        writer = guarded.writer
+        if writer is None:
+            return guarded.why_read_only
+        if writer.settings_behind_write and self._mode == "monitor":
+            return (
+                "its settings can be read only in a service mode, which is entered by a write, and"
+                f" {MONITOR}"
+            )
+        return None if guarded.ready else "there is no connection to its BMS now"
+
+    def unsettled(self) -> tuple[Entry, ...]:
+        """Return what was left half done."""
+        try:
+            return self._audit.unsettled() if self._audit.path.exists() else ()
+        except (OSError, sqlite3.Error) as error:
+            LOG.error("the audit log %s cannot be read (%s)", self._audit.path, error)
+            return ()
+
+    def entries(self, most: int) -> tuple[Entry, ...]:
+        """Return the newest entries of the audit log; errors as sqlite3's."""
+        return self._audit.entries(most) if self._audit.path.exists() else ()
+
+    async def settle(self, pack: str, who: str, *, finish: bool) -> Outcome:
+        """Finish or undo what was left half done on a pack."""
+        entry = next((e for e in self.unsettled() if e.pack == pack), None)
+        if entry is None:
+            return refused("nothing was left half done on this pack")
+        changes = {
+            step.what: value
+            for step in entry.steps
+            if isinstance(value := step.wanted if finish else step.before, int | float)
+            and step.register
+        }
+        self._desks[pack].unsettled = ""
+        if not changes:
+            await asyncio.to_thread(self._audit.settle, entry.id)
+            return Outcome(
+                verdict=Verdict.APPLIED,
+                reason="what was left half done cannot be repeated; it is taken as settled: look at"
+                " the device",
+            )
+        switches = {kind: changes.pop(name) for kind, name in SWITCHES.items() if name in changes}
+        asked = [
+            Request(kind=kind, pack=pack, value=bool(on), who=who) for kind, on in switches.items()
+        ]
+        if changes:
+            asked.append(Request(kind=RequestKind.PARAMETERS, pack=pack, changes=changes, who=who))
+        outcomes = [await self.ask(request) for request in asked]
+        outcome = _together(outcomes)
+        if outcome.good:
+            await asyncio.to_thread(self._audit.settle, entry.id)
+        for left in self.unsettled():
+            self._note_unsettled(left)
+        return outcome
+
+    # -- one request -----------------------------------------------------------------------------
+
+    async def _from_elsewhere(self, request: Request) -> Outcome:
+        return await asyncio.shield(self._begin(request))
+
+    def _begin(self, request: Request) -> "asyncio.Task[Outcome]":
+        task = asyncio.create_task(self._answer(request), name=f"request {request.kind.value}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _answer(self, request: Request) -> Outcome:
+        outcome = await attempt_async(
+            f"{request.kind.value} for {request.pack or 'the bank'}",
+            lambda: self._decide(request),
+            lambda reason: Outcome(
+                verdict=Verdict.HALF_DONE if request.kind.reaches_bms else Verdict.REFUSED,
+                reason=f"a defect of the controller ({reason}): look at the device",
+            ),
+        )
+        await self._tell(request, outcome)
+        return outcome
+
+    async def _decide(self, request: Request) -> Outcome:
+        now_s = self._clock.now_s()
+        engine = request.who == ENGINE
+        if not engine and (wait_s := self._refusals.wait_s(request.who, now_s)):
+            return refused(f"too many requests were refused: wait {wait_s:.0f} s")
+        reason = self.refusal(request.kind, request.pack, request.who)
+        # A dry run writes nothing, so the mode does not forbid it.
+        if reason == MONITOR and request.dry_run:
+            reason = self._dry_refusal(request)
+        if reason is None and not engine:
+            reason = self._protected(request)
+        if reason is not None:
+            return refused(reason)
+        if request.kind is RequestKind.RESET_SOC:
+            return self._reset_soc(request)
+        if not request.kind.reaches_bms:
+            return self._book.take(request, now_s)
+        return _together([await self._on(desk, request) for desk in self._about(request.pack)])
+
+    def _dry_refusal(self, request: Request) -> str | None:
+        if reason := self._rights.refusal(request.kind, request.who):
+            return reason
+        for desk in self._about(request.pack):
+            if reason := desk.refusal(request.kind) or self.can_read_settings(desk.pack):
+                return reason
+        return None
+
+    async def _on(self, desk: Desk, request: Request) -> Outcome:
+        if wait_s := self._passwords.wait_s(desk.pack, self._clock.now_s()):
+            return refused(
+                f"{desk.pack}: the settings password was wrong too often: wait {wait_s:.0f} s"
+            )
+        try:
+            outcome = await desk.do(request)
+        except WrongPassword as error:
+            self._passwords.note(desk.pack, self._clock.now_s())
+            count = self._passwords.count[desk.pack]
+            return refused(f"{error} (wrong {count} {'time' if count == 1 else 'times'})")
+        if outcome.verdict is Verdict.HALF_DONE:
+            for entry in await asyncio.to_thread(self.unsettled):
+                self._note_unsettled(entry)
+        return outcome
+
+    def _protected(self, request: Request) -> str | None:
+        """Return why a switch stays off: protection stands above whoever asks (F46)."""
+        if request.kind not in SWITCHES or request.value is not True:
+            return None
+        name = _ENGINES_NAME[request.kind]
+        for desk in self._about(request.pack):
+            state = desk.states[-1] if desk.states else None
+            if state is not None and getattr(state.switches, name) is False:
+                alarms = "; ".join(alarm.text for alarm in state.alarms) or "see its limits"
+                return f"{desk.pack}: the engine keeps the {request.kind.value} off: {alarms}"
+        return None
+
+    def _about(self, pack: str) -> Sequence[Desk]:
+        return [self._desks[pack]] if pack else tuple(self._desks.values())
+
+    def _reset_soc(self, request: Request) -> Outcome:
+        value = request.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+            return refused(f"the SoC is a number of 0..100 %, not {value!r}")
+        if request.dry_run:
+            return Outcome(verdict=Verdict.PLANNED, reason=f"the SoC would be set to {value:g} %")
+        assert self.reset_soc is not None
+        for desk in self._about(request.pack):
+            if reason := self.reset_soc(desk.pack, float(value), request.who):
+                return refused(f"{desk.pack}: {reason}")
+        return Outcome(verdict=Verdict.APPLIED, reason=f"the SoC is set to {value:g} %")
+
+    async def _tell(self, request: Request, outcome: Outcome) -> None:
+        """Log an outcome, and note in the audit log what no transaction has noted there."""
+        quiet = outcome.verdict in (Verdict.APPLIED, Verdict.PLANNED)
+        LOG.log(
+            logging.INFO if quiet else logging.WARNING,
+            "%s: %s %s for %s from %s: %s",
+            outcome.verdict.value, request.kind.value, asked_text(request),
+            request.pack or "the bank", request.who, outcome.reason,
+        )  # fmt: skip
+        if outcome.verdict is Verdict.REFUSED:
+            self._refusals.note(request.who, self._clock.now_s())
+        written = request.kind.reaches_bms and outcome.verdict is not Verdict.REFUSED
+        if not request.kind.reaches_bms and outcome.verdict is Verdict.APPLIED:
+            self.changed()
+        if not written and not request.dry_run:
+            try:
+                await asyncio.to_thread(self._audit.note, request, outcome)
+            except (OSError, sqlite3.Error) as error:
+                LOG.error("the audit log %s cannot be written (%s)", self._audit.path, error)
+
+    def _note_unsettled(self, entry: Entry) -> None:
+        desk = self._desks.get(entry.pack)
+        if desk is None or desk.unsettled:
+            return
+        desk.unsettled = _HALF_DONE.format(pack=entry.pack)
+        LOG.warning(
+            "%s: %s of %s by %s (%s) was left half done: `cellwarden params finish %s` or"
+            " `cellwarden params undo %s`",
+            entry.pack, entry.kind, entry.asked, entry.who, entry.verdict, entry.pack, entry.pack,
+        )  # fmt: skip
+
+
+_ENGINES_NAME: Mapping[RequestKind, str] = {
+    RequestKind.CHARGE_SWITCH: "charge",
+    RequestKind.DISCHARGE_SWITCH: "discharge",
+    RequestKind.BALANCE_SWITCH: "balance",
+    RequestKind.HEATING_SWITCH: "heat",
+}
+"""Fields of `model.Switches`."""
+
+_WORST = (
+    Verdict.HALF_DONE, Verdict.ROLLED_BACK, Verdict.REFUSED, Verdict.APPLIED, Verdict.PLANNED,
+)  # fmt: skip
+
+
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return several packs' outcomes as one: the worst verdict, all steps."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    verdict = min((outcome.verdict for outcome in outcomes), key=_WORST.index)
+    reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
+    steps = tuple(step for outcome in outcomes for step in outcome.steps)
+    return Outcome(verdict=verdict, reason="; ".join(reasons), steps=steps)

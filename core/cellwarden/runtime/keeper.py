@@ -10,6 +10,8 @@ VOLATILE_EVERY_S = 5.0
 """Real s between saves to memory: what a kill may cost."""
 DURABLE_EVERY_S = 300.0
 """Real s between routine saves to flash (F35)."""
+DURABLE_ORDERS_EVERY_S = 60.0
+"""Real s between saves to flash for new orders: an automation may give one every few seconds."""
 DURABLE_STEP_PERCENT = 1.0
 """A pack's SoC moved by this much: save to flash (F35)."""
 
@@ -45,6 +47,10 @@ class Keeper:
         )
         if durable or now_s - self._volatile_s >= self._every_s:
             self.save(state, notes, durable=durable)
+
+    def orders_changed(self, state: BankState | None) -> None:
+        """Save a new order: to memory at once, to flash unless that was written just now."""
+        self.save(state, durable=time.monotonic() - self._durable_s >= DURABLE_ORDERS_EVERY_S)
 
     def save(self, state: BankState | None, notes: Sequence[Note] = (), *, durable: bool) -> None:
         """Save now."""

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cellwarden.runtime.database import open_database, put_aside
+
 LOG = logging.getLogger(__name__)
 
 EVENTS_KEPT = 1000
@@ -102,7 +104,7 @@ class Store:
             path = self._durable if save.durable or self._volatile is None else self._volatile
             try:
                 if path not in connections:
-                    connections[path] = _open(path)
+                    connections[path] = open_database(path, _SCHEMA)
                 _write(connections[path], save)
                 if path in self._troubled:
                     self._troubled.discard(path)
@@ -121,20 +123,6 @@ class Store:
                     broken.close()
         for connection in connections.values():
             connection.close()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
-    try:
-        connection.execute("pragma journal_mode=wal")
-        # FULL syncs once a commit: commits of the durable file are rare, and each is a decision.
-        connection.execute("pragma synchronous=full")
-        connection.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
-    return connection
 
 
 def _write(connection: sqlite3.Connection, save: Save) -> None:
@@ -163,7 +151,7 @@ def _write(connection: sqlite3.Connection, save: Save) -> None:
 
 def _read(path: Path) -> dict[str, Saved]:
     try:
-        connection = _open(path)
+        connection = open_database(path, _SCHEMA)
         try:
             return dict(_good_rows(path, connection.execute("select * from pack")))
         finally:
@@ -171,19 +159,7 @@ def _read(path: Path) -> dict[str, Saved]:
     except (sqlite3.OperationalError, OSError) as error:
         LOG.error("cannot read the saved state %s (%s): starting afresh", path, error)
     except sqlite3.DatabaseError as error:
-        aside = path.with_suffix(".damaged")
-        LOG.error(
-            "the saved state %s is damaged (%s): kept as %s, starting afresh",
-            path,
-            error,
-            aside.name,
-        )
-        try:
-            path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-        except OSError as problem:
-            LOG.error("and it cannot be put aside (%s): delete it by hand", problem)
+        put_aside(path, error, "the saved state")
     return {}
 
 

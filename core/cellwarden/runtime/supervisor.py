@@ -70,6 +70,17 @@ def attempt(what: str, call: Callable[[], T], otherwise: Callable[[str], T]) -> 
         return otherwise(f"{type(error).__name__}: {error}")
 
 
+async def attempt_async(
+    what: str, call: Callable[[], Awaitable[T]], otherwise: Callable[[str], T]
+) -> T:
+    """Return what `call()` gives, or `otherwise(reason)` if it raises; as `attempt`."""
+    try:
+        return await call()
+    except Exception as error:
+        LOG.exception("%s failed", what)
+        return otherwise(f"{type(error).__name__}: {error}")
+
+
 class TelemetryThread:
     """Runs a telemetry output in a thread with an event loop of its own.
 

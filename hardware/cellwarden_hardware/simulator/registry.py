@@ -46,11 +46,9 @@ def _jk_rs485(
 def _jk_modbus(
     source: "SnapshotSource",
     parameters: Parameters | None,
-    name: str,
+    name: str,  # noqa: ARG001  # a pack of a bus is known by its address
 ) -> "EmulatedDevice[Any]":
-    from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
-
-    return EmulatedJkModbus({1: source}, parameters=parameters, name=name)
+    return _jk_modbus_line((source,), parameters)
 
 
 def _jk_modbus_line(

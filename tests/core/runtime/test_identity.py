@@ -12,6 +12,7 @@ from cellwarden.errors import ConfigError, LinkError, LinkTimeout
 from cellwarden.host import Host
 from cellwarden.model import Identity, LinkQuality, Reading
 from cellwarden.runtime.build import build
+from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
 from cellwarden.runtime.polling import Poller
 
@@ -118,7 +119,8 @@ def test_the_number_of_the_file_reaches_the_poller(tmp_path: Path) -> None:
     assert settings.packs[0].serial_number == "4711"
     controller = build(settings, clock=Clock(), state_folder=tmp_path)
     (member,) = controller._members
-    assert isinstance(member.driver, OnlyThisPack)
+    assert isinstance(member.driver, Guarded)
+    assert isinstance(member.driver.driver, OnlyThisPack)
 
 
 def test_an_empty_number_is_a_mistake() -> None:

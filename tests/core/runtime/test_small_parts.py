@@ -48,7 +48,7 @@ def test_a_folder_that_others_could_enter_is_closed(tmp_path: Path) -> None:
     ("mode", "reason"),
     [
         ("monitor", 'mode is "monitor": nothing is ever written to a BMS'),
-        ("control", "no driver of this version writes to a BMS"),
+        ("control", "there is no BMS here to write to"),
     ],
 )
 def test_every_write_is_refused_with_its_reason(
