@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check format typecheck lint bench clean
+.PHONY: help demo test check format typecheck lint bench mutants clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,7 +17,9 @@ demo: $(VENV)/demo.stamp ## a simulated bank in the terminal; ARGS="--packs 4" p
 
 test: $(VENV)/test.stamp ## all tests; ARGS="-k words" passes options to pytest
 	@sh tests/prepare.sh tools
-	$(BIN)/python -m pytest -m "not shared" $(ARGS)
+	@# Whole processes and brokers one after the other, the rest side by side; 5 means that a -k chose none.
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not shared and not system" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "system and not shared" $(ARGS) || [ $$? -eq 5 ]
 
 check: lint typecheck ## format, lint and types, strict
 
@@ -35,8 +37,12 @@ format: $(VENV)/check.stamp ## put the code into shape
 bench: $(VENV)/test.stamp ## benchmarks: ratios against yardsticks measured in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+mutants: $(VENV)/test.stamp ## mutation testing of the engine; ARGS="--sample 1" tries every mutant
+	@$(PIP) install 'mutmut>=3.8,<4'
+	$(BIN)/python tests/mutation.py $(ARGS)
+
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A stamp a purpose: the demo does not wait for test tools to be fetched.
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python

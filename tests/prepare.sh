@@ -37,6 +37,7 @@ tools)
     command -v dbus-daemon >/dev/null || missing="$missing dbus-daemon"
     [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing="$missing mosquitto"
     command -v mbpoll >/dev/null || missing="$missing mbpoll"
+    command -v chromium >/dev/null || missing="$missing chromium"
     command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
     /usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || missing="$missing python3-dbus python3-gi"
     [ -z "$missing" ] && exit 0

@@ -22,6 +22,7 @@ from cellwarden_hardware.drivers import all_drivers
 from cellwarden_hardware.simulator.device import EmulatedDevice
 from cellwarden_hardware.simulator.registry import EMULATED
 from support.fixed_pack import FixedPack
+from support.rfc2217_gateway import rfc2217_gateway
 
 KINDS = {kind.name: kind for kind in all_drivers()}
 SERIAL = {
@@ -281,6 +282,20 @@ class TestSerialDriver:
             await driver.close()
             await device.stop()
             assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        run(test)
+
+    def test_a_gateway_of_rfc_2217_works_like_a_port(self, name: str) -> None:
+        async def test() -> None:
+            device = EMULATED[name].build(FixedPack(), None, "contract")
+            await device.start()
+            with rfc2217_gateway(device.port) as gateway:
+                driver = self.driver(name, gateway.url)
+                for _ in range(2):
+                    await driver.open()
+                    assert is_good(await driver.poll())
+                    await driver.close()
+            await device.stop()
 
         run(test)
 

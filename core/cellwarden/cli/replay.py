@@ -77,6 +77,7 @@ def _pack(
             parameters=configured.parameters,
             max_age_s=MAX_AGE_S,
             ocv_v=configured.ocv_v,
+            sheet=configured.cell,
         ), None
     if not path.is_file():
         raise ConfigError(f"{path} is no file")
@@ -94,6 +95,7 @@ def _pack(
         max_age_s=MAX_AGE_S,
         ocv_v=sheet.ocv_v or (None if configured is None else configured.ocv_v),
         tail_current_a=sheet.tail_current_a,
+        sheet=None if configured is None else configured.cell,
     ), sheet.start_soc_percent
 
 

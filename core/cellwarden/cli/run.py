@@ -6,6 +6,7 @@ import sys
 
 from cellwarden.hooks import CommandKind
 
+LOG = logging.getLogger(__name__)
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -22,7 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     from cellwarden.runtime.process import run as run_process  # noqa: PLC0415
 
     log_to_stderr(arguments.log_level)
-    return run_process(load(arguments.config or default_path(), Host()))
+    settings = load(arguments.config or default_path(), Host())
+    for line in settings.warnings:
+        LOG.warning("%s", line)
+    return run_process(settings)
 
 
 def log_to_stderr(level: str) -> None:

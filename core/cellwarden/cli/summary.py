@@ -27,6 +27,7 @@ def rows(settings: Settings) -> list[Row]:
         *(row for pack in settings.packs for row in _pack_rows(pack)),
         *(_output_row(output) for output in settings.outputs),
         *((f"output {name}", "not enabled") for name in _disabled(settings)),
+        *(("warning", line) for line in settings.warnings),
     ]
 
 
@@ -36,6 +37,7 @@ def document(settings: Settings) -> dict[str, Any]:
         "ok": True,
         "file": settings.source,
         "problems": [],
+        "warnings": list(settings.warnings),
         "controller": asdict(settings.controller)
         | {"max_age_s": settings.controller.effective_max_age_s},
         "packs": [_pack_document(pack) for pack in settings.packs],
@@ -59,6 +61,7 @@ def _pack_document(pack: PackSettings) -> dict[str, Any]:
         "driver": pack.driver.name,
         "options": asdict(pack.driver_options),
         "chemistry": pack.chemistry,
+        "model": None if pack.board is None else pack.board.name,
         "cells": p.cell_count,
         "capacity_ah": p.design_capacity_ah,
         "cvl_v": _pack_volts(pack, p.charge_voltage_v),

@@ -13,7 +13,12 @@ from enum import Enum
 from typing import Any
 
 from cellwarden.config.options import Option
-from cellwarden.config.settings import ControllerOptions, OutputOptions, PackOptions
+from cellwarden.config.settings import (
+    CellOptions,
+    ControllerOptions,
+    OutputOptions,
+    PackOptions,
+)
 from cellwarden.model import PARAMETERS
 
 SCALARS = (str, int, float, bool)
@@ -81,6 +86,7 @@ def _plain(hint: Any) -> tuple[Any, bool]:
 
 CONTROLLER_KEYS = keys_of(ControllerOptions)
 PACK_KEYS = keys_of(PackOptions)
+CELL_KEYS = keys_of(CellOptions)
 OUTPUT_KEYS = keys_of(OutputOptions)
 
 CONTROLLER_HINTS = {key.name: "it belongs in [controller]" for key in CONTROLLER_KEYS}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cellwarden.config.cells import CellProfile
 from cellwarden.config.keys import (
     CONTROLLER_HINTS,
     PACK_KEYS,
@@ -22,9 +23,20 @@ from cellwarden.config.tables import (
     table_at,
     tables_at,
 )
-from cellwarden.config.values import number_text, show
+from cellwarden.config.values import did_you_mean, number_text, show
 from cellwarden.hooks import DriverKind
-from cellwarden.model import CHEMISTRIES, PARAMETERS, Chemistry, Parameters, broken_rules, preset
+from cellwarden.links.ports import is_pattern
+from cellwarden.model import (
+    CHEMISTRIES,
+    PARAMETERS,
+    Chemistry,
+    HardwareModel,
+    Parameters,
+    broken_rules,
+    preset,
+)
+from cellwarden.model.catalog import board_named
+from cellwarden.model.doubts import board_rules, doubts
 
 NOT_ABOVE = ("cell_overvoltage_v", "charge_voltage_v")
 """Parameters that must not pass the highest voltage a chemistry stands."""
@@ -54,9 +66,15 @@ Values = Mapping[str, Any]
 
 
 def read_packs(
-    data: Mapping[str, Any], kinds: Kinds[DriverKind], problems: Problems
+    data: Mapping[str, Any],
+    kinds: Kinds[DriverKind],
+    profiles: Mapping[str, CellProfile | None],
+    problems: Problems,
 ) -> tuple[PackSettings, ...]:
-    """Return the packs that are good; every mistake is noted."""
+    """Return the packs that are good; every mistake is noted.
+
+    `profiles` are the cells of data sheets by name, None for one that is not good.
+    """
     packs: list[PackSettings] = []
     everything: list[Values] = []
     seen: dict[object, int] = {}
@@ -64,7 +82,7 @@ def read_packs(
         name = table.get("name")
         named = isinstance(name, str) and 0 < len(name) <= 32 and name.isprintable()
         place = Place(problems, f"pack[{number}]", str(name) if named else "")
-        values, pack = _read_pack(table, kinds, place)
+        values, pack = _read_pack(table, kinds, profiles, place)
         everything.append(values)
         if pack is not None:
             packs.append(pack)
@@ -73,6 +91,12 @@ def read_packs(
         told = values.get("serial_number")
         if told is not None and (first := seen.setdefault(("told", told), number)) != number:
             place.wrong(f"pack[{first}] has the same", "serial_number")
+        if is_pattern(str(values.get("port", ""))) and told is None:
+            place.wrong(
+                f"{show(values['port'])} may fit several ports: also give serial_number, by which"
+                " the pack is found among them",
+                "port",
+            )
         port = _port(values, kinds)
         if port is not None and (first := seen.setdefault(port, number)) != number:
             place.wrong(f"{show(port[1])} is already read by pack[{first}]", "port")
@@ -86,7 +110,10 @@ def read_packs(
 
 
 def _read_pack(
-    table: Mapping[str, Any], kinds: Kinds[DriverKind], place: Place
+    table: Mapping[str, Any],
+    kinds: Kinds[DriverKind],
+    profiles: Mapping[str, CellProfile | None],
+    place: Place,
 ) -> tuple[Values, PackSettings | None]:
     """Return the good values, and the pack if all of it is good."""
     kind = kinds.find(table, "driver", place)
@@ -97,7 +124,10 @@ def _read_pack(
         values["driver"] = kind.name
         known = {"driver", "parameters", *(key.name for key in keys)}
         refuse_unknown(table, known, place, _HINTS)
-    parameters = _read_parameters(table, values, place.below("parameters"))
+    profile = _profile(values, profiles, place)
+    cell = None if profile is None else profile.cell
+    board = board_named(values["model"]) if "model" in values else None
+    parameters = _read_parameters(table, values, cell, board, place.below("parameters"))
     options = build(PackOptions, PACK_KEYS, values, table, place)
     if kind is None:
         return values, None
@@ -111,12 +141,40 @@ def _read_pack(
         driver=kind,
         driver_options=driver_options,
         serial_number=options.serial_number,
-        ocv_v=options.curve,
+        ocv_v=options.curve or (None if profile is None else profile.ocv_v),
+        cell=cell,
+        board=board,
+        warnings=doubts(cell or CHEMISTRIES[options.chemistry], parameters, board),
     )
 
 
+def _profile(
+    values: Values, profiles: Mapping[str, CellProfile | None], place: Place
+) -> CellProfile | None:
+    """Return the data sheet that a pack names, None if it names none or it is not good."""
+    name = values.get("cell_profile")
+    if name is None:
+        return None
+    if name not in profiles:
+        there = ", ".join(profiles) if profiles else "there is none in this file"
+        place.wrong(
+            f"no [cell_profile.{name}]: {there}{did_you_mean(name, profiles)}", "cell_profile"
+        )
+        return None
+    profile = profiles[name]
+    chemistry = values.get("chemistry", "")
+    if profile is not None and chemistry and profile.cell.name != chemistry:
+        place.wrong(f"{name} is of {profile.cell.name}, this pack of {chemistry}", "cell_profile")
+        return None
+    return profile
+
+
 def _read_parameters(
-    table: Mapping[str, Any], pack: Mapping[str, Any], place: Place
+    table: Mapping[str, Any],
+    pack: Mapping[str, Any],
+    cell: Chemistry | None,
+    board: HardwareModel | None,
+    place: Place,
 ) -> Parameters | None:
     """Return the parameters, None where the pack's own keys or the rules do not allow any."""
     given = table_at(table, "parameters", place)
@@ -128,15 +186,19 @@ def _read_parameters(
         cell_count=pack["cells"],
         design_capacity_ah=pack["capacity_ah"],
         overrides=values,
+        board=board,
+        cell=cell,
     )
     bad = given.keys() - values.keys()
     problems = [
         line for line in _rules(parameters, given, pack["chemistry"]) if not bad & set(line.split())
     ]
+    if board is not None:
+        problems += board_rules(board, parameters)
     for line in problems:
         place.wrong(line)
     if not pack.get("allow_outside_chemistry", False):
-        for name, line in _outside(parameters, CHEMISTRIES[pack["chemistry"]]):
+        for name, line in _outside(parameters, cell or CHEMISTRIES[pack["chemistry"]]):
             problems.append(line)
             place.wrong(line, name)
     return None if problems or bad else parameters
@@ -175,9 +237,12 @@ def _port(values: Values, kinds: Kinds[DriverKind]) -> tuple[object, ...] | None
     if kind is None:
         return None
     own = {key.name: values.get(key.name, key.default) for key in keys_of(kind.options)}
-    # A port that is a number is one of a host, and says nothing alone.
+    # A port that is a number is one of a host, and says nothing alone; on one that is a pattern
+    # packs are told apart by their serial numbers.
     port = own.get("port")
-    return (kind.name, port, own.get("address")) if isinstance(port, str) else None
+    if not isinstance(port, str) or is_pattern(port):
+        return None
+    return (kind.name, port, own.get("address"))
 
 
 def _refuse_unequal(packs: Sequence[Values], problems: Problems) -> None:

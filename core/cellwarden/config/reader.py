@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cellwarden.config.cells import read_profiles
 from cellwarden.config.keys import CONTROLLER_HINTS, CONTROLLER_KEYS, OUTPUT_KEYS, keys_of
 from cellwarden.config.kinds import Kinds
 from cellwarden.config.packs import read_packs
@@ -37,7 +38,7 @@ SYSTEM_FOLDER = Path("/etc")
 LARGEST_FILE = 1_000_000
 """Bytes; whatever is larger is no configuration."""
 
-_TABLES = ("controller", "pack", "output")
+_TABLES = ("controller", "pack", "cell_profile", "output")
 _OTHER_OUTPUT_KEYS = tuple(key for key in OUTPUT_KEYS if key.name != "plugin")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -79,7 +80,8 @@ def check(data: Mapping[str, Any], host: Host, source: str = "") -> Settings:
     problems = Problems()
     refuse_unknown(data, _TABLES, Place(problems, ""), CONTROLLER_HINTS)
     controller = _read_controller(data, problems)
-    packs = read_packs(data, Kinds("driver", host.drivers(), host), problems)
+    profiles = read_profiles(data, problems)
+    packs = read_packs(data, Kinds("driver", host.drivers(), host), profiles, problems)
     outputs = _read_outputs(data, Kinds("output", host.outputs(), host), problems)
     if problems.lines or controller is None:
         raise ConfigError(tuple(problems.lines))

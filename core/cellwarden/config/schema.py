@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from cellwarden.config.keys import (
+    CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
     PACK_KEYS,
@@ -37,6 +38,11 @@ def schema(host: Host) -> Schema:
         "properties": {
             "controller": _table(CONTROLLER_KEYS, "the controller itself"),
             "pack": packs | {"minItems": 1},
+            "cell_profile": {
+                "type": "object",
+                "description": "cells by their data sheets, by name",
+                "additionalProperties": _table(CELL_KEYS, "a cell by its data sheet"),
+            },
             "output": outputs,
         },
         "required": ["pack"],

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cellwarden.config.keys import (
+    CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
     PACK_KEYS,
@@ -35,6 +36,11 @@ _PARAMETERS_HEAD = """\
 # follow from chemistry, cells and capacity_ah above; change one by removing its `#`.
 """
 
+_CELLS_HEAD = """\
+# What a cell's data sheet says, for packs with `cell_profile = "my_cell"`: remove the `# ` of the
+# lines that are wanted.
+"""
+
 
 def template(host: Host, *, drivers: Sequence[str] = (), outputs: Sequence[str] = ()) -> str:
     """Return the text of a file with one pack for each driver and one table for each output.
@@ -52,7 +58,7 @@ def template(host: Host, *, drivers: Sequence[str] = (), outputs: Sequence[str] 
         driver: DriverKind = choose("driver", name, all_drivers, host)
         blocks.append(_pack(driver, number, all_drivers, explained=name not in drivers[:number]))
         if number == 0:
-            blocks.append(_parameters())
+            blocks += [_parameters(), _cell_profile()]
     for number, name in enumerate(outputs):
         output: OutputKind = choose("output", name, all_outputs, host)
         blocks.append(_output(output, outputs[:number].count(name), all_outputs))
@@ -130,6 +136,15 @@ def _parameters() -> str:
         assigned = f"#{key.name} =" + ("" if default is None else f" {default:g}")
         off = " (off unless set)" if default is None else ""
         lines.append(f"{assigned:48}# {key.option.help}, {range_text(key.option)}{off}")
+    return "\n".join([*lines, ""])
+
+
+def _cell_profile() -> str:
+    lines = [_CELLS_HEAD + "# [cell_profile.my_cell]"]
+    for key in CELL_KEYS:
+        value = "" if key.default is None else f" {toml(key.default)}"
+        value = f" {toml(key.option.example)}" if key.required else value
+        lines.append(f"# {key.name} ={value}".ljust(42) + f"# {key.option.help}")
     return "\n".join([*lines, ""])
 
 

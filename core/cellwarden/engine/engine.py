@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from cellwarden.engine import alarms as alarm_lists
 from cellwarden.engine import record as records
 from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
+from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.limit_rules import Facts
 from cellwarden.engine.limits import LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
@@ -21,9 +23,11 @@ from cellwarden.engine.ramp import Moment
 from cellwarden.engine.soc import Gauge, SocCounter
 from cellwarden.engine.view import View
 from cellwarden.model import (
+    CHEMISTRIES,
     NO_INPUTS,
     Alarm,
     AlarmKind,
+    Chemistry,
     Event,
     Inputs,
     LinkQuality,
@@ -51,6 +55,13 @@ class EngineSettings:
     """(SoC in %, relaxed V) of this very cell, from its data sheet; None: the chemistry's."""
     tail_current_a: float | None = None
     """Charging current below which a pack at its charge voltage is full; None: the chemistry's."""
+    sheet: Chemistry | None = None
+    """The cell by its data sheet; None: typical for the chemistry."""
+
+    @property
+    def cell(self) -> Chemistry:
+        """What is known of the cells."""
+        return self.sheet or CHEMISTRIES[self.chemistry]
 
 
 class Engine:
@@ -64,13 +75,14 @@ class Engine:
         self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
         self._protection = Protection(pack, parameters)
         self._soc = SocCounter(
-            settings.chemistry,
+            settings.cell,
             parameters,
             settings.max_age_s,
             settings.ocv_v,
             settings.tail_current_a,
         )
-        self._limits = LimitDecider(settings.chemistry, parameters)
+        self._insights = Insights(parameters)
+        self._limits = LimitDecider(settings.cell, parameters)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
             for name in ("cell over-voltage", "cell under-voltage")
@@ -78,7 +90,7 @@ class Engine:
 
     def start(self, now_s: float) -> PackMemory:
         """Return the memory of a pack of which nothing is known."""
-        return self._begin(Gauge(), self._protection.idle, now_s)
+        return self._begin(Gauge(), self._protection.idle, NOTHING_KNOWN, now_s)
 
     def restore(
         self, record: Mapping[str, object], now_s: float, off_for_s: float | None
@@ -93,7 +105,33 @@ class Engine:
         gauge = records.read_gauge(record, settings.pack, settings.parameters, off_for_s)
         gauge = self._soc.after_silence(gauge, records.silent_s(off_for_s))
         watches = records.read_watches(record, self._protection, now_s)
-        return self._begin(gauge, watches, now_s)
+        insight = records.read_insight_of(record, self._insights, off_for_s)
+        return self._begin(gauge, watches, insight, now_s)
+
+    def keep_counters(
+        self, memory: PackMemory, record: Mapping[str, object], off_for_s: float | None
+    ) -> PackMemory:
+        """Return the memory with the counters of a record that could not be restored.
+
+        After a change of capacity or cells the SoC starts afresh, but a pack's history is its
+        own. ValueError where the counters are no good either.
+        """
+        if record.get("pack") != self.pack:
+            raise ValueError(f"it is of pack {record.get('pack')!r}")
+        insight = records.read_insight_of(record, self._insights, off_for_s)
+        return replace(memory, insight=insight)
+
+    def reset_soc(self, memory: PackMemory, soc_percent: float, why: str) -> PackMemory:
+        """Return the memory after somebody stated the SoC, in %; what is shown jumps there.
+
+        `why` says who or what stated it, for people. ValueError for no SoC.
+        """
+        if not 0 <= soc_percent <= 100:
+            raise ValueError(f"a SoC is 0 to 100 %, not {soc_percent:g}")
+        gauge = self._soc.reset(memory.gauge, soc_percent, f"counting since {why}")
+        insight = memory.insight
+        news = (*insight.news, f"SoC set to {soc_percent:g} %: {why}")
+        return replace(memory, gauge=gauge, insight=insight._replace(news=news))
 
     def record(self, memory: PackMemory, now_s: float) -> dict[str, object]:
         """Return what must survive a restart, in JSON types; durations, no clock times."""
@@ -105,7 +143,7 @@ class Engine:
             self._protection,
             memory.alarms.watches,
             now_s,
-        )
+        ) | records.insight_of(memory.insight, self._insights)
 
     def step(
         self,
@@ -146,7 +184,9 @@ class Engine:
         stopped = self._limits.stop(memory.limits, why)
         return self._without_data(memory, PackPhase.LOST, stopped, (alarm,), now_s)
 
-    def _begin(self, gauge: Gauge, watches: tuple[Watch, ...], now_s: float) -> PackMemory:
+    def _begin(
+        self, gauge: Gauge, watches: tuple[Watch, ...], insight: Insight, now_s: float
+    ) -> PackMemory:
         why = Reason(rule="no reading yet", value=0.0, clears="the BMS answers")
         return PackMemory(
             at_s=now_s,
@@ -156,6 +196,7 @@ class Engine:
             gauge=gauge,
             alarms=alarm_lists.gather(watches),
             limits=self._limits.start(why),
+            insight=insight,
         )
 
     def _online(
@@ -181,6 +222,13 @@ class Engine:
             )
         alarms = self._alarms(memory.alarms, watches, overdue, view.reading, now_s)
         capacity_ah = self._soc.capacity_ah(gauge, view)
+        insight = memory.insight
+        if fresh:
+            before_s, gap_s = memory.senses.heard_s, None
+            if before_s is not None and view.reading.heard_s - before_s <= self._max_age_s:
+                gap_s = view.reading.heard_s - before_s
+            heard = Heard(view, gauge, capacity_ah, gap_s, inputs)
+            insight = self._insights.hear(insight, heard)
         limits = self._limits.decide(
             memory.limits,
             Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue),
@@ -195,6 +243,11 @@ class Engine:
         events: tuple[Event, ...] = ()
         if back or alarms is not memory.alarms or gauge.basis is not memory.gauge.basis:
             events = self._events(memory, alarms, gauge, now_s)
+            insight = self._insights.trips(insight, memory.alarms.shown, alarms.shown)
+        if insight.news:
+            news = [Event(at_s=now_s, pack=self.pack, text=text) for text in insight.news]
+            events, insight = (*events, *news), insight._replace(news=())
+        insight = self._insights.show(insight, gauge, capacity_ah)
         after = PackMemory(
             at_s=now_s,
             started_s=memory.started_s,
@@ -204,6 +257,7 @@ class Engine:
             alarms=alarms,
             limits=limits,
             identity=view.reading.identity or memory.identity,
+            insight=insight,
         )
         return after, self._state(after, view, capacity_ah, events, link)
 
@@ -371,6 +425,8 @@ class Engine:
             events=events,
             identity=memory.identity,
             link=link,
+            counters=memory.insight.tally.shown,
+            cells=memory.insight.cells,
         )
 
 

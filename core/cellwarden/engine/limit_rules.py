@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.soc import REBULK_PERCENT
 from cellwarden.engine.view import Quantity, View
-from cellwarden.model import CHEMISTRIES, CellExtreme, Parameters, Reason
+from cellwarden.model import CellExtreme, Chemistry, Parameters, Reason
 from cellwarden.model.catalog import Curve, interpolate
 
 CVL_GAIN = 0.5
@@ -68,9 +68,9 @@ class Facts(NamedTuple):
 LimitRule = Callable[[Bounds, Facts], Reason | None]
 
 
-def bounds(chemistry: str, parameters: Parameters) -> Bounds:
-    """Return the numbers of a pack. KeyError for a chemistry that is not in the catalogue."""
-    cell, p = CHEMISTRIES[chemistry], parameters
+def bounds(cell: Chemistry, parameters: Parameters) -> Bounds:
+    """Return the numbers of a pack."""
+    p = parameters
     target_v = min(p.charge_voltage_v, cell.absolute_max_v)
     lowest_v = max(p.discharge_voltage_v, cell.absolute_min_v)
     chosen = target_v == p.charge_voltage_v

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cellwarden.engine.limit_rules import CHARGE, DISCHARGE, VOLTAGE, Facts, LimitRule, bounds
 from cellwarden.engine.ramp import Moment, Ramp, Slope
-from cellwarden.model import Limit, Limits, Parameters, Reason
+from cellwarden.model import Chemistry, Limit, Limits, Parameters, Reason
 
 RISE_A_PER_S = 5.0
 RISE_PART_PER_S = 0.02
@@ -45,8 +45,8 @@ class LimitMemory:
 class LimitDecider:
     """The limits of one pack, prepared from its parameters."""
 
-    def __init__(self, chemistry: str, parameters: Parameters) -> None:
-        self.bounds = bounds(chemistry, parameters)
+    def __init__(self, cell: Chemistry, parameters: Parameters) -> None:
+        self.bounds = bounds(cell, parameters)
         cvl, ccl, dcl, dvl = (
             self.bounds.cvl,
             self.bounds.ccl,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.insight import NOTHING_KNOWN, Insight
 from cellwarden.engine.limits import LimitMemory
 from cellwarden.engine.plausibility import Senses
 from cellwarden.engine.protection import Watch
@@ -24,6 +25,8 @@ class PackMemory:
     alarms: Alarms
     limits: LimitMemory
     identity: Identity | None = None
+    insight: Insight = NOTHING_KNOWN
+    """Durations only, no points in time: `shifted` leaves it alone."""
 
 
 def shifted(memory: PackMemory, by_s: float) -> PackMemory:

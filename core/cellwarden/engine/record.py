@@ -6,6 +6,8 @@ Times in a record are durations, never points of the monotonic clock, which star
 import math
 from collections.abc import Mapping
 
+from cellwarden.engine.insight import Insight, Insights
+from cellwarden.engine.insight_record import read_insight, write_insight
 from cellwarden.engine.protection import IDLE, Protection, Row, Watch
 from cellwarden.engine.protection_rules import RULES
 from cellwarden.engine.soc import SIGMA_MAX, SILENT_C, Gauge
@@ -97,6 +99,21 @@ def read_gauge(
         empty=record.get("empty") is True,
         estimate=None if estimate is None else read_estimate(estimate, parameters.cell_count),
     )
+
+
+def insight_of(insight: Insight, insights: Insights) -> Record:
+    """Return the part of a record that no estimate of the SoC needs."""
+    return {"insight": write_insight(insight, insights.bookkeeper)}
+
+
+def read_insight_of(
+    record: Mapping[str, object], insights: Insights, off_for_s: float | None
+) -> Insight:
+    """Return that part of a record; ValueError if it is damaged, anew where there is none."""
+    insight = read_insight(record.get("insight"), insights.bookkeeper, off_for_s)
+    if "insight" not in record and record.get("full") is True:  # that charge is not counted twice
+        return insight._replace(tally=insight.tally._replace(armed=False))
+    return insight
 
 
 def silent_s(off_for_s: float | None) -> float:

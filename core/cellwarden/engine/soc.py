@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cellwarden.engine.soc_estimator import Estimate, Estimator
 from cellwarden.engine.view import View
-from cellwarden.model import CHEMISTRIES, Parameters
+from cellwarden.model import Chemistry, Parameters
 from cellwarden.model.catalog import Curve, interpolate
 
 UNKNOWN_C = 0.5
@@ -27,6 +27,8 @@ SIGMA_BMS = 15.0
 """What a BMS that only counts is off by after a month (C1)."""
 SIGMA_FULL = 1.0
 SIGMA_EMPTY = 4.0
+SIGMA_STATED = 3.0
+"""What somebody who states the SoC is off by (ours)."""
 SIGMA_EMPTY_PER_C = 20.0
 """Under load an empty trip says less: % for each C that flows."""
 SIGMA_LEAST = 0.6
@@ -86,13 +88,12 @@ class SocCounter:
 
     def __init__(
         self,
-        chemistry: str,
+        cell: Chemistry,
         parameters: Parameters,
         max_age_s: float,
         ocv_v: Curve | None = None,
         tail_current_a: float | None = None,
     ) -> None:
-        cell = CHEMISTRIES[chemistry]
         self._design_ah = parameters.design_capacity_ah
         self._max_age_s = max_age_s
         self._full_v = min(parameters.charge_voltage_v, cell.absolute_max_v) - FULL_MARGIN_V
@@ -100,7 +101,7 @@ class SocCounter:
         self._tail_a = tail_current_a
         self._full_c = cell.full_current_c
         self._rebulk_v = interpolate(cell.ocv_v, 50.0)
-        self._estimator = Estimator(chemistry, parameters, ocv_v)
+        self._estimator = Estimator(cell, parameters, ocv_v)
 
     def capacity_ah(self, gauge: Gauge, view: View) -> float:
         """Return the capacity to show: learned, else the BMS's, else the design."""
@@ -162,6 +163,24 @@ class SocCounter:
             return gauge
         doubt = min(SILENT_C * silent_s / 3600, 1.0)
         return replace(gauge, estimate=self._estimator.doubt(gauge.estimate, doubt, silent_s))
+
+    def reset(self, gauge: Gauge, soc_percent: float, basis: str) -> Gauge:
+        """Return the gauge after somebody stated the SoC, in %; what is shown jumps there."""
+        soc, sigma = soc_percent / 100, SIGMA_STATED / 100
+        if gauge.estimate is None:
+            estimate = self._estimator.start(soc, sigma, USABLE_PART * self._design_ah)
+        else:
+            estimate = self._estimator.at(gauge.estimate, soc, sigma)
+        return replace(
+            gauge,
+            soc_percent=soc_percent,
+            sigma_percent=self._sigma_percent(estimate, soc_percent),
+            basis=basis,
+            full=False,
+            empty=False,
+            full_since_s=None,
+            estimate=estimate,
+        )
 
     def anchor_full(self, gauge: Gauge, basis: str) -> Gauge:
         """Return the gauge at 100 %, shown at once: an over-voltage trip (R14)."""

@@ -15,7 +15,7 @@ from cellwarden.engine.soc_kinds import KELVIN, KINDS
 from cellwarden.engine.soc_mean import OHMIC, PER_AH, ZERO, Mean, MeanFilter
 from cellwarden.engine.view import View
 from cellwarden.model import Parameters
-from cellwarden.model.catalog import CHEMISTRIES, Curve
+from cellwarden.model.catalog import Chemistry, Curve
 
 WINDOW_S = 10.0
 CELLS_S = 60.0
@@ -84,14 +84,16 @@ class Estimate(NamedTuple):
 class Estimator:
     """The filters of one pack, prepared."""
 
-    def __init__(self, chemistry: str, parameters: Parameters, ocv_v: Curve | None) -> None:
-        kind = KINDS[chemistry]
+    def __init__(self, cell: Chemistry, parameters: Parameters, ocv_v: Curve | None) -> None:
+        kind = KINDS[cell.name]
         self.design_ah = parameters.design_capacity_ah
+        if cell.resistance_ohm is not None:
+            kind = kind._replace(ohmic_v=cell.resistance_ohm * self.design_ah)
         self._count = parameters.cell_count
-        self.curve = OcvCurve(ocv_v or CHEMISTRIES[chemistry].ocv_v)
+        self.curve = OcvCurve(ocv_v or cell.ocv_v)
         self.trusted = ocv_v is not None
         self._curve_v = kind.curve_v
-        flat = CHEMISTRIES[chemistry].flat_percent
+        flat = cell.flat_percent
         self._flat_v = (math.inf, math.inf)
         if flat is not None:
             low, high = (self.curve.volts(percent / 100) for percent in flat)

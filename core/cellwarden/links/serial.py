@@ -1,27 +1,22 @@
-"""A serial line or a `socket://host:port` gateway, on the running asyncio loop without threads.
+"""A serial line, also behind a TCP gateway, on the running asyncio loop without threads.
 
 pyserial opens and sets up real ports; reading and writing go straight to the file descriptor, so
-that a poll costs a few wake-ups and nothing happens in between. Gateways are plain TCP sockets
-opened here, for pyserial's own close() of a socket sleeps 0.3 s and would stop the control loop.
+that a poll costs a few wake-ups and nothing happens in between. Gateways: see `links.gateway`.
 """
 
 import asyncio
 import errno
 import os
-import socket
 import termios
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from cellwarden.errors import LinkError, LinkTimeout
+from cellwarden.links.gateway import Gateway, connect
+from cellwarden.links.ports import serial_ports
 
 _CHUNK = 4096  # bytes: the kernel's tty buffer
-_CONNECT_S = 5.0  # s, for a gateway on the local network
 _WRITE_S = 1.0  # s; a request is a few dozen bytes, which an open line takes at once
 _WORTH_A_PAUSE_S = 0.002  # s; a shorter pause saves no wake-up
-_GATEWAY_DEAD_MS = 10_000  # ms without TCP acknowledgement until a gateway counts as gone
 
 _ABSENT = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
 _DENIED = {errno.EACCES, errno.EPERM}
@@ -32,20 +27,25 @@ class SerialLink:
     """One port, 8N1. May be opened again after `close()`; every error is a `LinkError`."""
 
     def __init__(self, url: str, *, baudrate: int, name: str) -> None:
-        """Take a device path or `socket://host:port`; `name` is what errors call this link."""
+        """Take a device path or a gateway; `name` is what errors call this link.
+
+        Gateways are `socket://host:port`, whose speed is its own affair, and `rfc2217://host:port`.
+        """
         self.url = url
         self.name = name
         self._baudrate = baudrate
         self._fd: int | None = None
         self._close_port: Callable[[], None] | None = None
+        self._gateway: Gateway | None = None
         self._reading: _Reading | None = None
 
     async def open(self) -> None:
         """Open the port, for this program alone."""
         await self.close()
         if "://" in self.url:
-            gateway = await self._connect()
-            self._fd, self._close_port = gateway.fileno(), gateway.close
+            gateway = await connect(self.url, baudrate=self._baudrate, name=self.name)
+            self._gateway = gateway
+            self._fd, self._close_port = gateway.socket.fileno(), gateway.socket.close
         else:
             self._open_port()
 
@@ -59,10 +59,13 @@ class SerialLink:
         if self._close_port is not None:
             self._close_port()
             self._close_port = None
+        self._gateway = None
 
     async def write(self, data: bytes) -> None:
         """Send all bytes. LinkTimeout if the line takes none for 1 s."""
         fd = self._opened()
+        if self._gateway is not None:
+            data = self._gateway.to_send(data)
         while data:
             try:
                 data = data[os.write(fd, data) :]
@@ -125,6 +128,19 @@ class SerialLink:
             raise self._broken(error) from error
         if not data:
             raise LinkError(self.name, f"{self.url} went away")
+        return data if self._gateway is None else self._line_bytes(fd, data)
+
+    def _line_bytes(self, fd: int, data: bytes) -> bytes:
+        """Return what is of the line; BlockingIOError where all was between the gateway and us."""
+        assert self._gateway is not None
+        data, answer = self._gateway.received(data)
+        if answer:
+            try:
+                os.write(fd, answer)  # a few bytes: an open connection takes them at once
+            except OSError as error:
+                raise self._broken(error) from error
+        if not data:
+            raise BlockingIOError
         return data
 
     async def _writable(self, fd: int) -> None:
@@ -159,26 +175,6 @@ class SerialLink:
         modes[6][termios.VMIN] = 1
         termios.tcsetattr(fd, termios.TCSANOW, modes)
         self._fd, self._close_port = fd, port.close
-
-    async def _connect(self) -> socket.socket:
-        parts = urlsplit(self.url)
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if parts.scheme != "socket" or not host or not port:
-            raise LinkError(
-                self.name, f"{self.url} is neither a device path nor socket://host:port"
-            )
-        try:
-            async with asyncio.timeout(_CONNECT_S):
-                return await _connect_any(host, port)
-        except TimeoutError as error:
-            message = f"{self.url} does not answer: is the gateway on, and on this network?"
-            raise LinkError(self.name, message) from error
-        except OSError as error:
-            message = f"cannot connect to {self.url}: {error.strerror}; check address and port"
-            raise LinkError(self.name, message) from error
 
 
 class _Reading:
@@ -269,33 +265,10 @@ class _Reading:
             self.done.set_result(None)
 
 
-async def _connect_any(host: str, port: int) -> socket.socket:
-    """Return a connection to the first address of the host that takes one."""
-    loop = asyncio.get_running_loop()
-    failure: OSError | None = None
-    for family, type_, protocol, _, address in await loop.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        with ExitStack() as undo:
-            gateway = socket.socket(family, type_, protocol)
-            undo.callback(gateway.close)
-            gateway.setblocking(False)
-            gateway.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            gateway.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GATEWAY_DEAD_MS)
-            try:
-                await loop.sock_connect(gateway, address)
-            except OSError as error:
-                failure = error
-                continue
-            undo.pop_all()
-            return gateway
-    raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
-
-
 def _why_not_opened(url: str, error: Exception) -> str:
     code = getattr(error, "errno", None)
     if code in _ABSENT:
-        ports = _ports()
+        ports = serial_ports()
         there_is = f"there is: {', '.join(ports)}" if ports else "no serial port is plugged in"
         return f"no port {url}; {there_is}"
     if code in _DENIED:
@@ -306,11 +279,3 @@ def _why_not_opened(url: str, error: Exception) -> str:
     if code in _TAKEN:
         return f"{url} is in use by another program: stop that first"
     return f"cannot open {url}: {error}"
-
-
-def _ports() -> list[str]:
-    """Return the serial ports of this machine, by the names that survive replugging if any."""
-    by_id = sorted(str(path) for path in Path("/dev/serial/by-id").glob("*"))
-    return by_id or sorted(
-        str(path) for kind in ("ttyUSB*", "ttyACM*", "ttyAMA*") for path in Path("/dev").glob(kind)
-    )

@@ -30,6 +30,8 @@ class Chemistry:
     discharge_c_by_temperature: Curve
     flat_percent: tuple[float, float] | None
     """SoC range in % where the voltage tells nearly nothing; None for a steep chemistry."""
+    resistance_ohm: float | None = None
+    """Of one cell at 25 °C, from its data sheet; None: typical for its capacity."""
 
 
 _LIFEPO4 = Chemistry(

@@ -110,6 +110,8 @@ class LinkQuality:
     answered: int = 0
     bad: int = 0
     """Frames that were refused: wrong sum, cut, nonsense."""
+    last_answer_s: float | None = None
+    """Controller time of the last good answer, in s: its age is the link's."""
     last_error: str = ""
     last_error_s: float | None = None
     """Controller time of the last error, in s."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cellwarden import host as plugins
@@ -9,12 +10,15 @@ from cellwarden.clock import Clock
 from cellwarden.config.settings import PackSettings, Settings
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings, PackMemory
 from cellwarden.hooks import DriverContext, OutputContext
+from cellwarden.interfaces import Driver
+from cellwarden.links.ports import is_pattern
 from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.controller import ORDERS_RECORD, Controller, NamedOutput
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
 from cellwarden.runtime.rights import RIGHTS, Rights
+from cellwarden.runtime.search import SearchedPack
 from cellwarden.runtime.store import Saved
 from cellwarden.runtime.writing import Desk
 
@@ -41,6 +45,7 @@ def build(
                 parameters=pack.parameters,
                 max_age_s=max_age_s,
                 ocv_v=pack.ocv_v,
+                sheet=pack.cell,
             )
         )
         context = DriverContext(
@@ -48,10 +53,7 @@ def build(
             clock=clock,
             timeout_s=min(max(clock.real_s(options.poll_interval_s), 0.5), 2.0),
         )
-        driver = plugins.build(pack.driver, pack.driver_options, context)
-        if pack.serial_number is not None:
-            driver = OnlyThisPack(driver, pack.name, pack.serial_number)
-        guarded = Guarded(driver, pack.name)
+        guarded = Guarded(driver_of(pack, context), pack.name)
         desks.append(Desk(guarded, pack.parameters, audit))
         engines.append(
             (engine, guarded, _memory(engine, pack, (saved or {}).get(pack.name), clock))
@@ -100,15 +102,40 @@ def build(
     )
 
 
+def driver_of(pack: PackSettings, context: DriverContext) -> Driver:
+    """Return the pack's driver, which hears no other pack where a serial number is given."""
+    if pack.serial_number is None:
+        driver: Driver = plugins.build(pack.driver, pack.driver_options, context)
+        return driver
+    port = getattr(pack.driver_options, "port", "")
+    if isinstance(port, str) and is_pattern(port):
+        return SearchedPack(
+            lambda found: plugins.build(
+                pack.driver, replace(pack.driver_options, port=found), context
+            ),
+            pattern=port,
+            pack=pack.name,
+            serial_number=pack.serial_number,
+        )
+    driver = plugins.build(pack.driver, pack.driver_options, context)
+    return OnlyThisPack(driver, pack.name, pack.serial_number)
+
+
 def _memory(engine: Engine, pack: PackSettings, saved: Saved | None, clock: Clock) -> PackMemory:
     now_s = clock.now_s()
     if saved is None:
         return engine.start(now_s)
+    off_s = _off_s(saved)
     try:
-        return engine.restore(saved.record, now_s, _off_s(saved))
+        return engine.restore(saved.record, now_s, off_s)
     except ValueError as error:
         LOG.error("%s: the saved state is not used (%s): starting afresh", pack.name, error)
-        return engine.start(now_s)
+    memory = engine.start(now_s)
+    try:
+        return engine.keep_counters(memory, saved.record, off_s)
+    except ValueError as error:
+        LOG.error("%s: its counters begin anew (%s)", pack.name, error)
+        return memory
 
 
 def _off_s(saved: Saved) -> float | None:

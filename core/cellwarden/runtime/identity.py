@@ -5,6 +5,10 @@ from cellwarden.interfaces import Driver
 from cellwarden.model import Identity, Reading
 
 
+class NotToldYet(LinkTimeout):
+    """The BMS answers, but has not said yet who it is."""
+
+
 class OnlyThisPack:
     """A driver whose readings count only if the BMS tells the serial number that is expected.
 
@@ -32,7 +36,7 @@ class OnlyThisPack:
         reading = await self.driver.poll()
         identity = reading.identity
         if identity is None:
-            raise LinkTimeout(self._pack, "the BMS has not told its serial number yet")
+            raise NotToldYet(self._pack, "the BMS has not told its serial number yet")
         if identity is not self._good:
             self._check((identity.serial_number or "").strip())
             self._good = identity

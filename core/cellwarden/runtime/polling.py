@@ -43,6 +43,7 @@ class Poller:
         self._asked = 0
         self._answered = 0
         self._bad = 0
+        self._last_answer_s: float | None = None
         self._last_error = ""
         self._last_error_s: float | None = None
         self._quality: LinkQuality | None = None
@@ -63,6 +64,7 @@ class Poller:
                 asked=self._asked,
                 answered=self._answered,
                 bad=self._bad,
+                last_answer_s=self._last_answer_s,
                 last_error=self._last_error,
                 last_error_s=self._last_error_s,
             )
@@ -116,6 +118,7 @@ class Poller:
 
     def _heard(self) -> None:
         self._answered += 1
+        self._last_answer_s = self._clock.now_s()
         self._misses = 0
         if self._complained:
             self._complained = False

@@ -14,6 +14,7 @@ from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
 from cellwarden_hardware.codecs.daly_table import Value
+from cellwarden_hardware.port_options import baudrate_option, port_option
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board may not know; a good one takes 0.05 s
 _SPACING_S = 0.02  # between two packets: what drivers in wide use keep
@@ -26,14 +27,8 @@ _SURE_A = 1.0  # from here on the sign of the current must fit what the board sa
 class DalyOptions:
     """The keys of a `[[pack]]` with driver `daly`."""
 
-    port: str = option(
-        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port;"
-        " several packs may share one",
-        example="/dev/ttyUSB0",
-    )
-    baudrate: int = option(
-        9600, help="speed of the port", unit="baud", minimum=1200, maximum=921600
-    )
+    port: str = port_option("; several packs may share one")
+    baudrate: int = baudrate_option(9_600)
     address: int = option(
         1, help="board number, as set in the maker's program", minimum=1, maximum=daly.MOST_BOARDS
     )

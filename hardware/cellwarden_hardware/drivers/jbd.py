@@ -7,13 +7,13 @@ is a write, so it is not read here.
 
 from dataclasses import dataclass
 
-from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME, SOFTWARE_LOCK
+from cellwarden_hardware.port_options import baudrate_option, port_option
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one takes 0.05 s
 
@@ -22,13 +22,8 @@ _OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one
 class JbdOptions:
     """The keys of a `[[pack]]` with driver `jbd`."""
 
-    port: str = option(
-        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port",
-        example="/dev/ttyUSB0",
-    )
-    baudrate: int = option(
-        9600, help="speed of the port", unit="baud", minimum=1200, maximum=921600
-    )
+    port: str = port_option()
+    baudrate: int = baudrate_option(9_600)
 
 
 class Jbd:

@@ -20,6 +20,7 @@ from cellwarden_hardware.codecs import jk_modbus
 from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
+from cellwarden_hardware.port_options import baudrate_option, port_option
 
 _SPACING_S = 0.1
 """From request to request; faster bursts made several packs answer at once."""
@@ -42,11 +43,7 @@ _MASTER_CYCLE_S = 6.0  # a master takes 4.4 s for all of 15 addresses
 class JkModbusOptions:
     """The keys of a `[[pack]]` with driver `jk-modbus`."""
 
-    port: str = option(
-        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port; the same"
-        " for every pack on the bus",
-        example="/dev/ttyUSB0",
-    )
+    port: str = port_option("; the same for every pack on the bus")
     address: int = option(
         1,
         help="as set by the DIP switches (1 to 15) or in the app; 0, the master, only with"
@@ -54,9 +51,7 @@ class JkModbusOptions:
         minimum=0,
         maximum=jk_modbus.MAX_ADDRESS,
     )
-    baudrate: int = option(
-        115200, help="speed of the port", unit="baud", minimum=1200, maximum=921600
-    )
+    baudrate: int = baudrate_option(115_200)
     listen_only: bool = option(
         False,
         help="true where a pack is the master of the bus (address 0): nothing is sent, each pack is"

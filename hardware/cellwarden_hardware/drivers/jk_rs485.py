@@ -17,6 +17,7 @@ from cellwarden.links.serial import SerialLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
 from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
+from cellwarden_hardware.port_options import baudrate_option, port_option
 
 # On a wire a frame has no gaps of its own (50..150 ms is the usual rule); a gateway on a radio
 # network may pause in the middle of one.
@@ -32,13 +33,8 @@ _NOT_SET = "Input Us"  # what the vendor's app leaves in the names nobody change
 class JkRs485Options:
     """The keys of a `[[pack]]` with driver `jk-rs485`."""
 
-    port: str = option(
-        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port",
-        example="/dev/ttyUSB0",
-    )
-    baudrate: int = option(
-        115200, help="speed of the port", unit="baud", minimum=1200, maximum=921600
-    )
+    port: str = port_option()
+    baudrate: int = baudrate_option(115_200)
     invert_current: bool = option(
         False, help="true for the single boards that show charging as discharging"
     )

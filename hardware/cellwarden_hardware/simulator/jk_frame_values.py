@@ -4,6 +4,7 @@ The places and the rounding are those of the codec's tables: 1 mV, 1 mA, 0.1 °C
 """
 
 from collections.abc import Mapping, Sequence
+from zlib import crc32
 
 from cellwarden.model import AlarmKind, Parameters, preset
 from cellwarden_hardware.codecs import jk_ble
@@ -93,7 +94,12 @@ def settings_values(
     return values
 
 
-def device_values(name: str, address: int) -> dict[str, Value]:
+def serial_number_of(name: str) -> str:
+    """Return a serial number as JK has, another for every name."""
+    return f"4011{crc32(name.encode()) % 10**7:07}"
+
+
+def device_values(name: str, address: int, serial_number: str = "") -> dict[str, Value]:
     """Return who the device is; the passcodes are those that every new device has."""
     return {
         "model": "JK_PB2A16S20P",
@@ -104,7 +110,7 @@ def device_values(name: str, address: int) -> dict[str, Value]:
         "device_passcode": "1234",
         "setup_passcode": "123456",
         "manufacturing_date": "240516",
-        "serial_number": f"4011048{address:04}",
+        "serial_number": serial_number or f"4011048{address:04}",
         "user_data": "Input Userdata",
         "uart1_protocol": 1,
     }

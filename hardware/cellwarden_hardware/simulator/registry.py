@@ -46,9 +46,11 @@ def _jk_rs485(
 def _jk_modbus(
     source: "SnapshotSource",
     parameters: Parameters | None,
-    name: str,  # noqa: ARG001  # a pack of a bus is known by its address
+    name: str,
 ) -> "EmulatedDevice[Any]":
-    return _jk_modbus_line((source,), parameters)
+    from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
+
+    return EmulatedJkModbus({1: source}, parameters=parameters, name=name)
 
 
 def _jk_modbus_line(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
+from cellwarden.links.ports import PORT_HELP
 from cellwarden_can_inverter import shared_options
 from cellwarden_can_inverter.pylontech_ascii_scaling import SCALINGS
 from cellwarden_can_inverter.rs485_persona import Persona
@@ -42,7 +43,7 @@ class Rs485InverterOptions:
     """The keys of an `[[output]]` table with `plugin = "rs485_inverter"`."""
 
     port: str = option(
-        help="serial port, best by its name in /dev/serial/by-id, or socket://host:port",
+        help=PORT_HELP,
         example="/dev/ttyUSB1",
     )
     baudrate: int = option(

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Sequence
 
 from cellwarden.config.keys import (
+    CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
     PACK_KEYS,
@@ -110,6 +111,7 @@ def updated(page: str) -> str:
         "keys: pack": lambda: keys_table(PACK_KEYS),
         "keys: parameters": parameters_table,
         "chemistries": chemistries_table,
+        "keys: cell": lambda: keys_table(CELL_KEYS),
         "keys: output": lambda: keys_table(OUTPUT_KEYS),
         "kinds: drivers": lambda: kinds_text(list(host.drivers().values())),
         "kinds: outputs": lambda: kinds_text(list(host.outputs().values())),
@@ -129,7 +131,7 @@ def test_the_page_has_every_key_as_the_program_knows_it() -> None:
 
 
 def test_the_example_is_a_good_file() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    settings = check(tomllib.loads(example), Host())
+    example, cell = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    settings = check(tomllib.loads(example + cell), Host())
     assert [pack.name for pack in settings.packs] == ["left", "right"]
     assert [output.name for output in settings.outputs] == ["can_inverter"]

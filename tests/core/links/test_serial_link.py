@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cellwarden.errors import LinkError, LinkTimeout
+from cellwarden.links import gateway
 from cellwarden.links import serial as links
 from cellwarden.links.serial import SerialLink
 
@@ -246,7 +247,7 @@ def test_a_port_in_use_says_so(pty: Pty) -> None:
 
 
 def test_a_port_that_is_not_there_lists_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "_ports", lambda: ["/dev/serial/by-id/usb-FTDI"])
+    monkeypatch.setattr(links, "serial_ports", lambda: ["/dev/serial/by-id/usb-FTDI"])
 
     async def test() -> None:
         with pytest.raises(
@@ -258,7 +259,7 @@ def test_a_port_that_is_not_there_lists_those_that_are(monkeypatch: pytest.Monke
 
 
 def test_no_port_at_all_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "_ports", list)
+    monkeypatch.setattr(links, "serial_ports", list)
 
     async def test() -> None:
         with pytest.raises(LinkError, match="no serial port is plugged in"):
@@ -268,7 +269,7 @@ def test_no_port_at_all_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ports_are_listed_without_failing() -> None:
-    assert all(port.startswith("/dev/") for port in links._ports())
+    assert all(port.startswith("/dev/") for port in links.serial_ports())
 
 
 def test_a_port_that_is_not_allowed_names_the_group() -> None:
@@ -288,7 +289,7 @@ def test_a_file_is_no_port(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["rfc2217://host:1", "socket://host", "socket://:x", "socket://h:0"]
+    "url", ["telnet://host:1", "socket://host", "rfc2217://:x", "socket://h:0", "socket://h:x"]
 )
 def test_other_urls_are_refused(url: str) -> None:
     async def test() -> None:
@@ -338,8 +339,8 @@ def test_a_gateway_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPa
     async def for_ever(host: str, port: int) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(links, "_connect_any", for_ever)
-    monkeypatch.setattr(links, "_CONNECT_S", 0.02)
+    monkeypatch.setattr(gateway, "_connect_any", for_ever)
+    monkeypatch.setattr(gateway, "_CONNECT_S", 0.02)
 
     async def test() -> None:
         with pytest.raises(LinkError, match="is the gateway on"):

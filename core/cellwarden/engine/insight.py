@@ -1,0 +1,74 @@
+"""What the engine works out of a pack besides SoC, protections and limits, step by step.
+
+One small module for each subject; this one gives each of them what it needs and keeps what they
+remember together.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cellwarden.engine.cell_estimates import cell_estimates
+from cellwarden.engine.counters import Bookkeeper, Tally
+from cellwarden.engine.soc import Gauge
+from cellwarden.engine.soc_cells import Cell
+from cellwarden.engine.view import View
+from cellwarden.model import Alarm, CellEstimate, Inputs, Parameters
+
+
+class Insight(NamedTuple):
+    """What is remembered."""
+
+    tally: Tally = Tally()
+    news: tuple[str, ...] = ()
+    """For people, to be told with the next step."""
+    cells_of: tuple[Cell, ...] = ()
+    """What `cells` was made of."""
+    cells: tuple[CellEstimate, ...] = ()
+
+
+NOTHING_KNOWN = Insight()
+
+
+class Moment(NamedTuple):
+    """One reading and what was made of it so far."""
+
+    view: View
+    gauge: Gauge
+    capacity_ah: float
+    gap_s: float | None
+    """Since the reading before; None for the first and over a gap."""
+    inputs: Inputs
+
+
+class Insights:
+    """Works for one pack; prepared tables only."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._design_ah = parameters.design_capacity_ah
+        self.bookkeeper = Bookkeeper(
+            parameters.cell_undervoltage_v,
+            parameters.cell_overvoltage_v,
+            parameters.design_capacity_ah,
+        )
+
+    def hear(self, insight: Insight, moment: Moment) -> Insight:
+        """Return what is known after a reading."""
+        estimate, news = moment.gauge.estimate, insight.news
+        tally = self.bookkeeper.count(insight.tally, moment.view, moment.gauge, moment.gap_s)
+        cells_of, cells = insight.cells_of, insight.cells
+        if estimate is not None:
+            if estimate.capacity_known:
+                tally, text = self.bookkeeper.learned(tally, moment.capacity_ah)
+                news = (*news, text) if text else news
+            if estimate.cells is not cells_of:
+                cells_of, cells = estimate.cells, cell_estimates(estimate, self._design_ah)
+        return Insight(tally, news, cells_of, cells)
+
+    def trips(self, insight: Insight, before: Sequence[Alarm], after: Sequence[Alarm]) -> Insight:
+        """Return what is known after alarms came or went."""
+        return insight._replace(tally=self.bookkeeper.trips(insight.tally, before, after))
+
+    def show(self, insight: Insight, gauge: Gauge, capacity_ah: float) -> Insight:
+        """Return what is known, with counters that are fit to be shown."""
+        tally = self.bookkeeper.shown(insight.tally, gauge, capacity_ah)
+        return insight if tally is insight.tally else insight._replace(tally=tally)

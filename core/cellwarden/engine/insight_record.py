@@ -1,0 +1,116 @@
+"""What the engine worked out of a pack besides limits and SoC, as JSON types and back."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from cellwarden.engine.counters import EXTREMES, Bookkeeper, Tally, Times
+from cellwarden.engine.insight import NOTHING_KNOWN, Insight
+from cellwarden.model import AlarmKind, Extreme
+
+Record = dict[str, object]
+
+
+def write_insight(insight: Insight, bookkeeper: Bookkeeper) -> Record:
+    """Return what must survive a restart."""
+    return {"counters": _write_tally(insight.tally, bookkeeper)}
+
+
+def read_insight(record: object, bookkeeper: Bookkeeper, off_for_s: float | None) -> Insight:
+    """Return what a record holds; a record without one, of an earlier version, begins anew.
+
+    ValueError if it is damaged.
+    """
+    if record is None:
+        return NOTHING_KNOWN
+    counters = _mapping(record, "insight").get("counters")
+    return Insight(tally=_read_tally(_mapping(counters, "counters"), bookkeeper, off_for_s))
+
+
+def _write_tally(tally: Tally, bookkeeper: Bookkeeper) -> Record:
+    tally = bookkeeper.settle(tally)
+    return {
+        "runtime_s": tally.runtime_s,
+        "charged_wh": tally.charged_wh,
+        "discharged_wh": tally.discharged_wh,
+        "full_charges": tally.full_charges,
+        "armed": tally.armed,
+        "since_full_s": tally.since_full_s,
+        "told_ah": tally.told_ah,
+        "extremes": {
+            best.name: [extreme.value, extreme.where, extreme.runtime_s]
+            for best, extreme in zip(EXTREMES, tally.extremes, strict=True)
+            if extreme is not None
+        },
+        "alarms": dict(tally.alarms),
+        "bands": [
+            dict(zip(names, times, strict=True))
+            for names, times in zip(bookkeeper.names, tally.bands, strict=True)
+        ],
+    }
+
+
+def _read_tally(
+    record: Mapping[str, object], bookkeeper: Bookkeeper, off_for_s: float | None
+) -> Tally:
+    since_full_s = record.get("since_full_s")
+    if since_full_s is not None:
+        since_full_s = _number(record, "since_full_s") + max(off_for_s or 0.0, 0.0)
+    full_charges = record.get("full_charges")
+    if isinstance(full_charges, bool) or not isinstance(full_charges, int) or full_charges < 0:
+        raise ValueError("counters.full_charges is damaged")
+    told_ah = record.get("told_ah")
+    extremes = _mapping(record.get("extremes"), "counters.extremes")
+    alarms = _mapping(record.get("alarms"), "counters.alarms")
+    bands = record.get("bands")
+    if not isinstance(bands, list) or len(bands) != len(bookkeeper.names):
+        raise ValueError("counters.bands is damaged")
+    soc, temperature, voltage = (
+        _times(_mapping(times, "counters.bands"), names)
+        for times, names in zip(bands, bookkeeper.names, strict=True)
+    )
+    return Tally(
+        runtime_s=_number(record, "runtime_s"),
+        charged_wh=_number(record, "charged_wh"),
+        discharged_wh=_number(record, "discharged_wh"),
+        full_charges=full_charges,
+        armed=record.get("armed") is True,
+        since_full_s=since_full_s,
+        extremes=tuple(_extreme(extremes.get(best.name), best.name) for best in EXTREMES),
+        # A kind that is not known any more is left out.
+        alarms={kind: round(_number(alarms, kind)) for kind in alarms if kind in _KINDS},
+        bands=(soc, temperature, voltage),
+        told_ah=None if told_ah is None else _number(record, "told_ah"),
+    )
+
+
+_KINDS = frozenset(kind.value for kind in AlarmKind)
+
+
+def _times(record: Mapping[str, object], names: Sequence[str]) -> Times:
+    """Return the time in each band; bands that were cut otherwise then begin anew."""
+    return tuple(_number(record, name) if name in record else 0.0 for name in names)
+
+
+def _extreme(record: object, name: str) -> Extreme | None:
+    if record is None:
+        return None
+    if not isinstance(record, list) or len(record) != 3 or not isinstance(record[1], str):
+        raise ValueError(f"counters.extremes.{name} is damaged")
+    value = _number({"value": record[0]}, "value", -math.inf)
+    runtime_s = _number({"runtime_s": record[2]}, "runtime_s")
+    return Extreme(value=value, where=record[1], runtime_s=runtime_s)
+
+
+def _mapping(record: object, name: str) -> Mapping[str, object]:
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{name} is damaged")  # noqa: TRY004  # a bad record, not a bad call
+    return record
+
+
+def _number(record: Mapping[str, object], key: str, least: float = 0.0) -> float:
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key} is {value!r}, not a number")  # noqa: TRY004  # a bad record
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"{key} = {value!r} is out of range")
+    return float(value)
