@@ -20,6 +20,7 @@ from cellwarden_hardware.codecs.jk_modbus_registers import read_registers
 from cellwarden_hardware.drivers.jk_modbus import DRIVER, JkModbus, JkModbusOptions
 from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.hasty_loop import HastyLoop
 from support.jk_frames import frame
 
 CAPTURED = frame("jk_modbus", "modbus-pb2a16s15p-1510-status")
@@ -499,7 +500,7 @@ def test_the_driver_is_described_for_the_configuration() -> None:
 # ------------------------------------------------------------------ a full bus
 
 PACKS = 16
-FOR_S = 15.0
+FOR_S = 60.0
 
 
 class Counted:
@@ -538,7 +539,7 @@ def test_16_packs_on_one_bus_with_a_hundredth_of_all_frames_damaged() -> None:
     }
 
     async def test() -> Mapping[int, Counted]:
-        device = EmulatedJkModbus(packs, seed=7)
+        device = EmulatedJkModbus(packs)
         device.corrupt_share = 0.01
         await device.start()
         clock = Clock()
@@ -562,11 +563,12 @@ def test_16_packs_on_one_bus_with_a_hundredth_of_all_frames_damaged() -> None:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await device.stop()
-        assert sum(poller.quality().bad for poller in pollers.values()) >= 1
+        assert sum(poller.quality().bad for poller in pollers.values()) >= 5  # of about 10
         return counted
 
     files = open_files()
-    counted = asyncio.run(test())
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        counted = runner.run(test())
     assert open_files() == files
     for address, pack in counted.items():
         assert all(right(address, reading) for reading in pack.readings)

@@ -67,6 +67,11 @@ class EmulatedDaly(EmulatedDevice[daly.Request]):
         frames = (answer[at : at + daly.SIZE] for at in range(0, len(answer), daly.SIZE))
         return b"".join(daly.build_frame(f[1] % 16 + 1, f[2], f[4:-1]) for f in frames)
 
+    def _other_talk(self) -> bytes:
+        board = max(self._boards) % daly.MOST_BOARDS + 1
+        reply = daly.build_reply(table.SUMS, bytes(8), board=board)
+        return daly.request(table.SUMS, board=board) + reply
+
     def answer(self, request: daly.Request) -> bytes | None:
         """Return what a board answers to a request, None where none does."""
         board, command = _board_of(request.host), request.command

@@ -7,17 +7,17 @@ A device says what it hears (`_requests`) and what it answers to that (`answer`)
 import asyncio
 import contextlib
 import os
-import time
 import tty
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+from cellwarden_hardware.simulator.faults import Faults
 
 Request = TypeVar("Request")
 
 _PIECE = 7  # bytes of a chopped answer at a time, no divisor of anything in a frame
 _PIECE_EVERY_S = 0.005
-_OFF_S = 3.0
 
 
 @runtime_checkable
@@ -28,35 +28,20 @@ class Switchable(Protocol):
         """Set `charge`, `discharge` or `balance`."""
 
 
-class EmulatedDevice(Generic[Request]):
+class EmulatedDevice(Faults, Generic[Request]):
     """One device on one pseudo terminal, or on TCP. Its faults may be changed at any time."""
 
     def __init__(self, *, play: Iterable[bytes] = (), answer_after_s: float = 0.0) -> None:
         """Answer with the frames to `play` first, then as the pack is, `answer_after_s` later."""
-        self.silent = False
-        self.corrupt = False
-        """One bit of each answer is wrong."""
-        self.chopped = False
-        """An answer comes in small pieces."""
-        self.repeated = False
-        """Every answer comes twice."""
-        self.echo = False
-        """The line gives every request back first, as half duplex adapters do."""
-        self.cut_head = 0
-        """Bytes missing at the start of an answer, as from an adapter that turns too slowly."""
-        self.asleep = False
-        """The next request only wakes it."""
-        self.wrong_address = False
-        """Answers carry the address of another, where the protocol has addresses."""
-        self.reboot_every_s = 0.0
-        """So often it is off for 3 s, at most half of the time; 0 never."""
+        super().__init__()
         self.late_s = answer_after_s
         self.port = ""
         """While started, what a driver opens: the path of the terminal, or socket://host:port."""
         self.requests = 0
         """Requests for measured values heard so far."""
-        self._begun_s = time.monotonic()  # the loop's clock
         self._play = list(play)
+        self.said: Callable[[bytes], None] | None = None
+        """Where else its words go, such as to a Bluetooth module."""
         self._link: Path | None = None
         self._server: asyncio.Server | None = None
         self._clients: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
@@ -101,7 +86,7 @@ class EmulatedDevice(Generic[Request]):
         self._clients[writer] = task
         with contextlib.suppress(OSError):
             while self._server is not None and (data := await reader.read(4096)):
-                self._hear(data)
+                self.hear(data)
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
@@ -141,12 +126,9 @@ class EmulatedDevice(Generic[Request]):
         """Return an answer with another address; the same where there are none."""
         return answer
 
-    def _rebooting(self) -> bool:
-        every_s = self.reboot_every_s
-        if not every_s:
-            return False
-        since_s = asyncio.get_running_loop().time() - self._begun_s
-        return since_s % every_s < min(_OFF_S, every_s / 2)
+    def _other_talk(self) -> bytes:
+        """Return what another master asks and is answered; nothing where there can be none."""
+        return b""
 
     def _forget(self) -> None:
         """Forget half a request."""
@@ -157,13 +139,14 @@ class EmulatedDevice(Generic[Request]):
             data = os.read(ours, 4096)
         except OSError:  # nothing there, or a client that was killed in the middle
             return
-        self._hear(data)
+        self.hear(data)
 
-    def _hear(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
+        """Take what a master sends."""
         for request, raw in self._requests(data):
             if self.echo:
                 self._send(raw)
-            if self.silent or self._rebooting():
+            if self.says_nothing:
                 continue
             if self.asleep:
                 self.asleep = False
@@ -173,10 +156,10 @@ class EmulatedDevice(Generic[Request]):
                 continue
             if self.wrong_address:
                 answer = self._of_another(answer)
-            if self.corrupt:
-                middle = len(answer) // 2
-                answer = answer[:middle] + bytes((answer[middle] ^ 1,)) + answer[middle + 1 :]
-            task = asyncio.create_task(self._deliver(answer[self.cut_head :]))
+            answer = self.spoilt(answer)
+            if self.other_master:
+                answer = self._other_talk() + answer
+            task = asyncio.create_task(self._deliver(answer))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 
@@ -192,6 +175,8 @@ class EmulatedDevice(Generic[Request]):
                 await asyncio.sleep(_PIECE_EVERY_S)
 
     def _send(self, data: bytes) -> None:
+        if self.said is not None:
+            self.said(data)
         for writer in self._clients:
             if not writer.is_closing():
                 writer.write(data)

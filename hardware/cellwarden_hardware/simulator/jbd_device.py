@@ -67,6 +67,10 @@ class EmulatedJbd(EmulatedDevice[jbd.Request]):
         self._scanner.reset()
         self._unsaved = None
 
+    def _other_talk(self) -> bytes:
+        name = self._name.encode("ascii", "replace")[:31]
+        return jbd.read_request(jbd.NAME) + jbd.build_reply(jbd.NAME, name)
+
     def answer(self, request: jbd.Request) -> bytes | None:
         """Return what the board answers to a request."""
         register = request.register

@@ -14,6 +14,7 @@ from cellwarden_hardware.simulator.snapshot import SnapshotSource
 
 __all__ = ["EmulatedJk", "Switchable"]
 
+_VOLTAGE = 0x83
 _SWITCHES = {0x9D: "balance", 0xAB: "charge", 0xAC: "discharge"}
 
 
@@ -54,6 +55,13 @@ class EmulatedJk(EmulatedDevice[jk_4e57.Request]):
 
     def _forget(self) -> None:
         self._decoder.reset()
+
+    def _other_talk(self) -> bytes:
+        values = {**self._settings, **snapshot_values(self._source.snapshot())}
+        command = jk_4e57.Command.READ_ONE
+        return jk_4e57.read_request(_VOLTAGE) + jk_4e57.build_reply(
+            values, only=(_VOLTAGE,), command=command
+        )
 
     def answer(self, request: jk_4e57.Request) -> bytes | None:
         """Return what the device answers to a request, None where it stays silent."""

@@ -5,7 +5,6 @@ met with silence, as on the real bus.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from random import Random
 
 from cellwarden.model import Parameters
 from cellwarden_hardware.codecs import jk_modbus
@@ -28,6 +27,7 @@ Request = jk_modbus.ReadRequest | jk_modbus.WriteRequest
 _BODY_AT = 6
 _SPAN = 0x200
 _NO_REGISTER = 2  # exception
+_ABSENT = 99  # an address that nobody has
 
 
 class EmulatedJkModbus(EmulatedDevice[Request]):
@@ -40,7 +40,6 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         play: Iterable[bytes] = (),
         parameters: Parameters | None = None,
         answer_after_s: float = 0.0,
-        seed: int = 1,
         name: str = "",
     ) -> None:
         """Answer for these packs by address, after the status answers to `play`.
@@ -51,9 +50,6 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         super().__init__(play=play, answer_after_s=answer_after_s)
         self.mute: set[int] = set()
         """Addresses that do not answer."""
-        self.corrupt_share = 0.0
-        """Share of answers, 0..1, in which one byte is another."""
-        self._random = Random(seed)  # noqa: S311  # a line's noise
         self._packs = dict(packs)
         self._settings = {
             address: settings_values(source.snapshot(), parameters, address)
@@ -80,10 +76,6 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         else:
             answer = self.frame(address, request.register)
         self.requests += request.register == jk_modbus.STATUS
-        if self._random.random() < self.corrupt_share:
-            place = self._random.randrange(len(answer))
-            other = answer[place] ^ self._random.randrange(1, 256)
-            answer = answer[:place] + bytes((other,)) + answer[place + 1 :]
         return answer
 
     def frame(self, address: int, register: int) -> bytes:
@@ -106,6 +98,16 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
                     self._send(jk_modbus.trigger_request(address, register))
                 if address not in self.mute:
                     self._send(self.frame(address, register))
+
+    def _of_another(self, answer: bytes) -> bytes:
+        if len(answer) < FRAME_SIZE:
+            return answer
+        return jk_modbus.answer(_ABSENT, answer[:FRAME_SIZE])
+
+    def _other_talk(self) -> bytes:
+        request = jk_modbus.trigger_request(_ABSENT)
+        address = next(iter(self._packs))
+        return request + self._of_another(self.frame(address, jk_modbus.STATUS))
 
     def _registers(self, request: jk_modbus.ReadRequest) -> bytes:
         base = request.register - request.register % _SPAN

@@ -1,10 +1,9 @@
 """The settings of this output, and how its password is read."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from cellwarden.config.options import option
+from cellwarden.config.secrets import read_secret
 from cellwarden.errors import ConfigError
 
 
@@ -105,24 +104,4 @@ def read_password(options: HomeAssistantOptions) -> str | None:
 
     ConfigError, without the secret, if it cannot be read.
     """
-    if options.password_env is not None:
-        try:
-            return os.environ[options.password_env]
-        except KeyError:
-            raise ConfigError(
-                f"password_env: the environment has no variable {options.password_env!r}; set it"
-                " for the process that runs cellwarden"
-            ) from None
-    if options.password_file is None:
-        return None
-    try:
-        text = Path(options.password_file).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(
-            f"password_file: {options.password_file!r} cannot be read ({reason})"
-        ) from error
-    first_line = text.partition("\n")[0].rstrip("\r")
-    if not first_line:
-        raise ConfigError(f"password_file: the first line of {options.password_file!r} is empty")
-    return first_line
+    return read_secret("password", options.password_file, options.password_env)
