@@ -1,25 +1,33 @@
 """The bank: many packs as one battery, for every output the same.
 
 Pure like the engine. It takes the newest `PackState` of every pack, in the configuration's order,
-and gives one `BankState`.
+and gives one `BankState`. The order of a step: who takes part (`bank_members`), sums
+(`bank_sums`), how current is shared (`bank_share`, `bank_contacts`), charge control
+(`bank_charge`), limits (`bank_limits`, `bank_orders`) and how fast they move, findings.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import NamedTuple
 
+from cellwarden.engine import bank_findings as findings
+from cellwarden.engine import bank_record as records
+from cellwarden.engine import bank_series as series
+from cellwarden.engine.bank_charge import ChargeControl, Moment, Plan
+from cellwarden.engine.bank_contacts import NO_IDLE, UNKNOWN, Contact, Idle, idle, learn
 from cellwarden.engine.bank_limits import (
     CHARGE,
     DISCHARGE,
     TRIPPED,
-    Members,
+    Member,
+    Shared,
     charge_voltage_wish,
     current_wish,
     discharge_voltage,
     stopped,
 )
+from cellwarden.engine.bank_members import UNSEEN, Attendance, Part
 from cellwarden.engine.bank_orders import (
     NOWHERE,
     Reached,
@@ -28,8 +36,16 @@ from cellwarden.engine.bank_orders import (
     lowered,
     reached,
 )
-from cellwarden.engine.bank_sums import sums
-from cellwarden.engine.limits import RISE_A_PER_S, RISE_CVL_PART_PER_S, RISE_PART_PER_S
+from cellwarden.engine.bank_settings import (
+    BankMember,
+    BankSettings,
+    FullWhen,
+    LossPolicy,
+    Shape,
+)
+from cellwarden.engine.bank_share import Shares, begin, conductances, hear
+from cellwarden.engine.bank_sums import Sums, pack_voltage_v, series_sums, sums
+from cellwarden.engine.limits import RISE_A_PER_S, RISE_CVL_V_PER_S, RISE_PART_PER_S
 from cellwarden.engine.ramp import FIRST_STEP_A, RISING
 from cellwarden.model import (
     NO_ORDERS,
@@ -37,85 +53,75 @@ from cellwarden.model import (
     AlarmKind,
     BankPhase,
     BankState,
+    ChargePhase,
+    Event,
     Limit,
     Limits,
+    Membership,
     Orders,
     PackPhase,
     PackState,
     Reason,
     Severity,
+    Standing,
+    Switches,
 )
 
-
-class LossPolicy(StrEnum):
-    """What happens when a pack goes silent while others answer."""
-
-    EXCLUDE = "exclude"
-    """The others carry on with their limits."""
-    HOLD = "hold"
-    """Its last limits go on counting for `hold_s`, then it is excluded."""
-    TRIP = "trip"
-    """The whole bank stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class BankMember:
-    """One configured pack."""
-
-    name: str
-    design_capacity_ah: float
-
-
-@dataclass(frozen=True, slots=True)
-class BankSettings:
-    """The bank, as the engine must know it."""
-
-    name: str
-    members: tuple[BankMember, ...]
-    """In the order in which `Bank.step` is given their states."""
-    on_pack_lost: str = LossPolicy.EXCLUDE
-    """A value of `LossPolicy`."""
-    hold_s: float = 10.0
-    gone_after_s: float = 60.0
-    """All packs silent for this long: GONE."""
+__all__ = [
+    "Bank",
+    "BankMember",
+    "BankMemory",
+    "BankSettings",
+    "FullWhen",
+    "LossPolicy",
+    "Shape",
+]
 
 
 class Wish(NamedTuple):
     """What the packs allow, before any ramp."""
 
-    charge: Limit
-    discharge: Limit
+    charge: Shared
+    discharge: Shared
     voltage: Limit
     lowest: Limit
 
 
-class _Key(NamedTuple):
-    """Of one pack, what its part in the wish depends on."""
+class _Basis(NamedTuple):
+    """What a wish was made from; while these very objects stay, so does the wish."""
 
-    limits: Limits | None
-    """None unless it is online."""
-    charge_fet_on: bool | None
-    discharge_fet_on: bool | None
-    phase: PackPhase
-    held: bool
+    parts: tuple[Part, ...]
+    conductances: tuple[float, ...]
+    offsets_a: tuple[float, ...]
+    proven: bool
+    floating: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankMemory:
-    """Everything the bank knows from step to step; made by `Bank.start`."""
+    """Everything the bank knows from step to step; made by `Bank.start` or `Bank.restore`."""
 
     at_s: float
+    parts: tuple[Part, ...]
+    """Of each pack, in the settings' order."""
+    conductances: tuple[float, ...]
+    """Of each pack, per Ah; 1 is usual."""
+    contacts: tuple[Contact, ...]
+    packs: tuple[PackState, ...] = ()
+    """Of the step before."""
     seen: bool = False
     """A pack has been online since the start."""
     silent_since_s: float | None = None
-    lost_since_s: tuple[float | None, ...] = ()
-    """Of each pack, in the settings' order."""
-    last_online: tuple[PackState | None, ...] = ()
-    limits: Limits | None = None
-    key: tuple[_Key, ...] = ()
-    wish: Wish | None = None
-    """Made for `key`; made again only when that changes."""
+    shares: Shares | None = None
+    idle: Idle = NO_IDLE
+    plan: Plan = Plan()  # noqa: RUF009  # frozen
     reached: Reached = NOWHERE
+    limits: Limits | None = None
+    basis: _Basis | None = None
+    wish: Wish | None = None
+    """Made from `basis`; made again only when that changes."""
+    members: tuple[Membership, ...] = ()
+    watch: findings.Watch = findings.NOTHING
     pack_alarms: tuple[tuple[Alarm, ...], ...] = ()
     alarms: tuple[Alarm, ...] = ()
     """Made of `pack_alarms`."""
@@ -127,16 +133,46 @@ class Bank:
     """Decides for all packs together."""
 
     def __init__(self, settings: BankSettings) -> None:
-        """ValueError for an unknown policy."""
         self.settings = settings
-        self._policy = LossPolicy(settings.on_pack_lost)
-        self._sizes_ah = {m.name: m.design_capacity_ah for m in settings.members}
-        self._installed_ah = sum(m.design_capacity_ah for m in settings.members)
+        self._trips = settings.on_pack_lost == LossPolicy.TRIP
+        self._series = settings.shape == Shape.SERIES
+        self._sizes_ah = tuple(m.design_capacity_ah for m in settings.members)
+        self._names = tuple(m.name for m in settings.members)
+        self._attendance = Attendance(settings)
+        self._charge = ChargeControl(settings)
+        self._float_v = _float_v(settings)
 
     def start(self, now_s: float) -> BankMemory:
         """Return the memory of a bank of which nothing is known."""
-        nothing = (None,) * len(self.settings.members)
-        return BankMemory(at_s=now_s, lost_since_s=nothing, last_online=nothing)
+        count = len(self._names)
+        return BankMemory(
+            at_s=now_s,
+            parts=(UNSEEN,) * count,
+            conductances=(1.0,) * count,
+            contacts=(UNKNOWN,) * count,
+        )
+
+    def restore(
+        self, record: Mapping[str, object], now_s: float, off_for_s: float | None
+    ) -> BankMemory:
+        """Return the memory of a bank from what `record()` gave before a restart.
+
+        ValueError with the reason for a record that cannot be used: start afresh then.
+        """
+        kept = records.read(record, self._names, off_for_s)
+        return replace(
+            self.start(now_s),
+            conductances=kept.conductances,
+            contacts=kept.contacts,
+            plan=kept.plan,
+            reached=kept.reached,
+        )
+
+    def record(self, memory: BankMemory) -> dict[str, object]:
+        """Return what must survive a restart, in JSON types; durations, no clock times."""
+        return records.write(
+            self._names, memory.conductances, memory.contacts, memory.plan, memory.reached
+        )
 
     def step(
         self,
@@ -150,28 +186,61 @@ class Bank:
         `orders` are those in effect: an order that has ended is not among them.
         """
         packs = tuple(packs)
-        online = [p for p in packs if p.phase is PackPhase.ONLINE and p.pack not in orders.out]
-        measured = sums(online)
-        at = reached(memory.reached, orders, measured.get("soc_percent"))
-        if at is not memory.reached:
-            memory = replace(memory, reached=at)
-        memory = self._remember(memory, packs, some_online=bool(online), now_s=now_s)
-        phase = self._phase(memory, now_s)
-        limits, memory = self._limits(memory, packs, online, orders, now_s)
-        memory = self._alarms(memory, packs, some_online=bool(online))
-        memory = replace(memory, at_s=now_s, limits=limits)
+        passed_s = max(now_s - memory.at_s, 0.0)
+        parts = self._attendance.parts(
+            memory.parts, memory.packs, packs, orders.out, memory.idle.places, now_s
+        )
+        answering, connected = [], []
+        some_online = False
+        for pack, part in zip(packs, parts, strict=True):
+            if pack.phase is PackPhase.ONLINE:
+                some_online = True
+                if part.standing is not Standing.OUT:
+                    answering.append(pack)
+                if part.counts:
+                    connected.append(pack)
+        if self._series:
+            measured = series_sums(answering, len(packs))
+        else:
+            measured = sums(answering, connected)
+        shares, weights, contacts, left_out = self._listen(memory, packs, parts, now_s)
+        plan, news = self._planned(memory, connected, measured, orders, passed_s)
+        before = memory
+        memory = replace(
+            memory,
+            parts=parts,
+            packs=packs,
+            seen=memory.seen or some_online,
+            silent_since_s=_silent_since_s(memory, now_s, some_online=some_online),
+            shares=shares,
+            conductances=weights,
+            contacts=contacts,
+            idle=left_out,
+            reached=reached(memory.reached, orders, measured.get("soc_percent")),
+        )
+        limits, plan, memory = self._limits(memory, plan, orders, now_s, passed_s)
+        memory = self._alarms(memory, packs, some_online=some_online)
+        members = self._members(before, memory, limits)
+        watch = findings.look(memory.watch, self._scene(memory, measured), now_s)
+        memory = replace(
+            memory, at_s=now_s, limits=limits, plan=plan, members=members, watch=watch
+        )
         state = BankState(
             name=self.settings.name,
             at_s=now_s,
-            phase=phase,
-            packs=packs,
+            phase=self._phase(memory, now_s),
+            packs=_held_open(packs, parts),
             limits=limits,
             charge_allowed=limits is not None and limits.charge_current.value > 0,
             discharge_allowed=limits is not None and limits.discharge_current.value > 0,
             alarms=memory.alarms,
-            data_age_s=_data_age_s(packs, online),
-            installed_ah=self._installed_ah,
-            orders=orders,
+            data_age_s=_data_age_s(packs, answering),
+            installed_ah=self.settings.installed_ah,
+            charge_phase=_shown_phase(plan, limits, orders),
+            members=members,
+            orders=orders if plan.done is None else replace(orders, full_charge=None),
+            findings=watch.findings,
+            events=self._events(before, memory, news, now_s),
             **measured,
         )
         return memory, state
@@ -183,12 +252,12 @@ class Bank:
         if limits is not None:
             limits = replace(limits, charge_current=nothing, discharge_current=nothing)
         elif state.packs:
-            members = Members(state.packs, (), (), ())
+            members = [Member(p, UNSEEN, 1.0, 0.0, 1.0) for p in state.packs]
             limits = Limits(
-                charge_voltage=charge_voltage_wish(members),
+                charge_voltage=self._voltage(members),
                 charge_current=nothing,
                 discharge_current=nothing,
-                discharge_voltage=discharge_voltage(members),
+                discharge_voltage=self._lowest(members),
             )
         return replace(
             state,
@@ -227,31 +296,7 @@ class Bank:
             charge_allowed=False,
             discharge_allowed=False,
             alarms=(alarm, *memory.alarms),
-            installed_ah=self._installed_ah,
-        )
-
-    def _remember(
-        self, memory: BankMemory, packs: tuple[PackState, ...], *, some_online: bool, now_s: float
-    ) -> BankMemory:
-        """Return who was seen and lost when; the same object if nothing changed."""
-        seen = memory.seen or some_online
-        silent_since_s = None
-        if seen and not some_online:
-            silent_since_s = now_s if memory.silent_since_s is None else memory.silent_since_s
-        if seen is not memory.seen or silent_since_s != memory.silent_since_s:
-            memory = replace(memory, seen=seen, silent_since_s=silent_since_s)
-        if self._policy is not LossPolicy.HOLD:
-            return memory
-        return replace(
-            memory,
-            lost_since_s=tuple(
-                (now_s if since is None else since) if p.phase is PackPhase.LOST else None
-                for p, since in zip(packs, memory.lost_since_s, strict=True)
-            ),
-            last_online=tuple(
-                p if p.phase is PackPhase.ONLINE else last
-                for p, last in zip(packs, memory.last_online, strict=True)
-            ),
+            installed_ah=self.settings.installed_ah,
         )
 
     def _phase(self, memory: BankMemory, now_s: float) -> BankPhase:
@@ -262,71 +307,204 @@ class Bank:
         gone = now_s - memory.silent_since_s >= self.settings.gone_after_s
         return BankPhase.GONE if gone else BankPhase.SILENT
 
-    def _limits(
+    def _listen(
         self,
         memory: BankMemory,
         packs: tuple[PackState, ...],
-        online: list[PackState],
-        orders: Orders,
+        parts: tuple[Part, ...],
         now_s: float,
-    ) -> tuple[Limits | None, BankMemory]:
-        if not memory.seen:
-            return None, memory
-        before = memory.limits
-        lost = [p for p in packs if p.phase is PackPhase.LOST]
-        if not online:
-            assert before is not None
-            nothing = stopped(lost)
-            return replace(before, charge_current=nothing, discharge_current=nothing), memory
-        key = self._key(memory, packs, now_s)
-        wish = memory.wish
-        if wish is None or not _same(key, memory.key):
-            wish = self._wish(memory, packs, online, key)
-            memory = replace(memory, key=key, wish=wish)
-        if lost and self._policy is LossPolicy.TRIP:
-            nothing = stopped(lost, TRIPPED)
-            wish = wish._replace(charge=nothing, discharge=nothing)
-        if orders is not NO_ORDERS:
-            wish = _ordered(wish, orders, memory.reached)
-        held = any(k.held for k in key)
-        passed_s = 0.0 if held else max(now_s - memory.at_s, 0.0)
-        return _risen(before, wish, passed_s, len(online)), memory
-
-    def _key(
-        self, memory: BankMemory, packs: tuple[PackState, ...], now_s: float
-    ) -> tuple[_Key, ...]:
-        return tuple(
-            _Key(
-                p.limits if p.phase is PackPhase.ONLINE else None,
-                None if p.reading is None else p.reading.charge_fet_on,
-                None if p.reading is None else p.reading.discharge_fet_on,
-                p.phase,
-                since is not None and last is not None and now_s - since <= self.settings.hold_s,
+    ) -> tuple[Shares | None, tuple[float, ...], tuple[Contact, ...], Idle]:
+        """Return what the packs' currents tell of how they share."""
+        known, weights, contacts = memory.shares, memory.conductances, memory.contacts
+        if self._series:
+            return None, weights, contacts, NO_IDLE
+        places = None if known is None else known.places
+        if parts is not memory.parts or known is None:
+            places = tuple(n for n, part in enumerate(parts) if part.counts)
+            if known is None or places != known.places:
+                known = begin(places, self._sizes_ah, weights)
+        assert places is not None
+        heard = _moment(packs, places)
+        if heard is not None:
+            before = known
+            known = hear(known, *heard, now_s)
+            if known.shares is not before.shares and known.step is not None:
+                weights = conductances(known, weights)
+                contacts = learn(contacts, known, known.step)
+        left_out = idle(memory.idle, known, packs, self._sizes_ah, now_s)
+        if left_out.places - memory.idle.places:
+            # Once it carries again it shares as its size says, until it shows otherwise.
+            weights = tuple(
+                1.0 if n in left_out.places else weight for n, weight in enumerate(weights)
             )
-            for p, since, last in zip(packs, memory.lost_since_s, memory.last_online, strict=True)
-        )
+        return known, weights, contacts, left_out
 
-    def _wish(
+    def _planned(
         self,
         memory: BankMemory,
-        packs: tuple[PackState, ...],
-        online: list[PackState],
-        key: tuple[_Key, ...],
-    ) -> Wish:
-        rows = list(zip(packs, memory.last_online, key, strict=True))
-        held = [last for _, last, k in rows if k.held and last is not None]
-        members = Members(
-            used=[*online, *held],
-            held=held,
-            lost=[p for p, _, k in rows if p.phase is PackPhase.LOST and not k.held],
-            waiting=[p for p, _, _ in rows if p.phase is PackPhase.WAITING],
+        connected: Sequence[PackState],
+        measured: Sums,
+        orders: Orders,
+        passed_s: float,
+    ) -> tuple[Plan, tuple[str, ...]]:
+        current_a = measured.get("current_a")
+        moment = Moment(
+            members=connected,
+            soc_percent=measured.get("soc_percent"),
+            sigma_percent=measured.get("soc_sigma_percent"),
+            charging=current_a is not None and current_a > 0.0,
+            orders=orders,
+            passed_s=passed_s,
         )
-        return Wish(
-            charge=current_wish(CHARGE, members, self._sizes_ah),
-            discharge=current_wish(DISCHARGE, members, self._sizes_ah),
-            voltage=charge_voltage_wish(members),
-            lowest=discharge_voltage(members),
+        return self._charge.follow(memory.plan, moment)
+
+    def _limits(
+        self, memory: BankMemory, plan: Plan, orders: Orders, now_s: float, passed_s: float
+    ) -> tuple[Limits | None, Plan, BankMemory]:
+        if not memory.seen:
+            return None, plan, memory
+        before, parts = memory.limits, memory.parts
+        lost = [p for p in memory.packs if p.phase is PackPhase.LOST]
+        if memory.silent_since_s is not None:
+            assert before is not None
+            nothing = stopped([p for p in lost if p.pack not in orders.out] or lost)
+            return replace(before, charge_current=nothing, discharge_current=nothing), plan, memory
+        floating = plan.phase is ChargePhase.FLOAT and plan.cut_percent is None
+        memory = self._wished(memory, floating=floating)
+        assert memory.wish is not None
+        charge, discharge = memory.wish.charge.limit, memory.wish.discharge.limit
+        gone = [p for p, part in zip(memory.packs, parts, strict=True) if part.standing in _SILENT]
+        if gone and self._trips:
+            charge = discharge = stopped(gone, TRIPPED)
+        if orders is not NO_ORDERS:
+            to_the_end = self._charge.to_the_end(plan, orders)
+            charge = lowered(
+                charge, charge_reasons(orders, memory.reached, to_the_end=to_the_end)
+            )
+            discharge = lowered(discharge, discharge_reasons(orders, memory.reached))
+        voltage = memory.wish.voltage
+        plan, cap = self._charge.cap(
+            plan,
+            self._float_v,
+            voltage.binding,
+            None if before is None else before.charge_voltage.value,
+            orders,
+            passed_s,
         )
+        if cap is not None:
+            voltage = lowered(voltage, (cap,))
+        held = any(part.standing is Standing.HELD for part in parts)
+        count = sum(1 for part in parts if part.limits is not None)
+        wanted = Limits(
+            charge_voltage=voltage,
+            charge_current=charge,
+            discharge_current=discharge,
+            discharge_voltage=memory.wish.lowest,
+        )
+        return _risen(before, wanted, 0.0 if held else passed_s, count), plan, memory
+
+    def _wished(self, memory: BankMemory, *, floating: bool) -> BankMemory:
+        """Return the memory with what the packs allow now."""
+        shares, old = memory.shares, memory.basis
+        offsets_a = () if shares is None else shares.offsets_a
+        basis = _Basis(
+            memory.parts, memory.conductances, offsets_a, shares is None or shares.proven, floating
+        )
+        if old is not None and all(map(operator.is_, basis, old)):
+            return memory
+        offset_of = dict(zip(shares.places, offsets_a, strict=True)) if shares is not None else {}
+        members = [
+            Member(pack, part, weight * ah, offset_of.get(n, 0.0), ah)
+            for n, (pack, part, weight, ah) in enumerate(
+                zip(memory.packs, memory.parts, memory.conductances, self._sizes_ah, strict=True)
+            )
+        ]
+        return replace(memory, basis=basis, wish=self._wish(members, basis))
+
+    def _wish(self, members: Sequence[Member], basis: _Basis) -> Wish:
+        charge, discharge = (
+            series.current_wish(direction, members, floating=basis.floating)
+            if self._series
+            else current_wish(direction, members, floating=basis.floating, proven=basis.proven)
+            for direction in (CHARGE, DISCHARGE)
+        )
+        return Wish(charge, discharge, self._voltage(members), self._lowest(members))
+
+    def _voltage(self, members: Sequence[Member]) -> Limit:
+        if self._series:
+            return series.charge_voltage_wish(members)
+        return charge_voltage_wish(members)
+
+    def _lowest(self, members: Sequence[Member]) -> Limit:
+        return series.discharge_voltage(members) if self._series else discharge_voltage(members)
+
+    def _members(
+        self, before: BankMemory, memory: BankMemory, limits: Limits | None
+    ) -> tuple[Membership, ...]:
+        """Return each pack's part for people; the same tuple while nothing changed."""
+        if (
+            before.members
+            and limits is before.limits
+            and memory.parts is before.parts
+            and memory.wish is before.wish
+            and memory.contacts is before.contacts
+        ):
+            return before.members
+        charge: dict[str, float] = {}
+        discharge: dict[str, float] = {}
+        if limits is not None and memory.wish is not None:
+            charge = memory.wish.charge.carried_a(limits.charge_current.value)
+            discharge = memory.wish.discharge.carried_a(limits.discharge_current.value)
+        return tuple(
+            Membership(
+                pack=name,
+                standing=part.standing,
+                why=part.why,
+                charge_share_a=charge.get(name, 0.0),
+                discharge_share_a=discharge.get(name, 0.0),
+                resistance_ohm=contact.resistance_ohm,
+            )
+            for name, part, contact in zip(self._names, memory.parts, memory.contacts, strict=True)
+        )
+
+    def _scene(self, memory: BankMemory, measured: Sums) -> findings.Scene:
+        return findings.Scene(
+            packs=memory.packs,
+            parts=memory.parts,
+            sizes_ah=self._sizes_ah,
+            conductances=memory.conductances,
+            contacts=memory.contacts,
+            proven=memory.shares is not None and memory.shares.proven,
+            total_a=measured.get("current_a"),
+        )
+
+    def _events(
+        self, before: BankMemory, after: BankMemory, news: Sequence[str], now_s: float
+    ) -> tuple[Event, ...]:
+        """Return what changed: parts of packs, charge phases, findings."""
+        events = [Event(at_s=now_s, pack=self.settings.name, text=text) for text in news]
+        if after.parts is not before.parts:
+            for name, old, new in zip(self._names, before.parts, after.parts, strict=True):
+                if new.standing is not old.standing:
+                    text = f"{new.standing.value}: {new.why}" if new.why else new.standing.value
+                    bad = new.standing in _BAD
+                    events.append(
+                        Event(
+                            at_s=now_s,
+                            pack=name,
+                            text=text,
+                            severity=Severity.WARNING if bad else None,
+                        )
+                    )
+        if after.watch.findings is not before.watch.findings:
+            known = {(f.code, f.pack) for f in before.watch.findings}
+            events += [
+                Event(at_s=now_s, pack=f.pack or self.settings.name, text=f.what,
+                      severity=Severity.WARNING)
+                for f in after.watch.findings
+                if (f.code, f.pack) not in known
+            ]  # fmt: skip
+        return tuple(events)
 
     def _alarms(
         self, memory: BankMemory, packs: tuple[PackState, ...], *, some_online: bool
@@ -334,20 +512,86 @@ class Bank:
         """Return the memory with every pack's alarms, the most severe first.
 
         A lost pack is a warning for the bank and blocks nothing while others work, unless it
-        trips them; with all lost the packs' own alarms stand.
+        trips them; with all lost the packs' own alarms stand. A pack that is out blocks nothing.
         """
-        eased = some_online and self._policy is not LossPolicy.TRIP
-        news = tuple(p.alarms for p in packs)
+        eased = some_online and not self._trips and not self._series
+        out = {n for n, part in enumerate(memory.parts) if part.standing is Standing.OUT}
+        news = tuple(() if n in out else p.alarms for n, p in enumerate(packs))
         if eased is memory.eased and _same_objects(news, memory.pack_alarms):
             return memory
         found: list[Alarm] = []
-        for pack in packs:
+        for pack, alarms in zip(packs, news, strict=True):
             if eased and pack.phase is PackPhase.LOST:
-                found += map(_eased, pack.alarms)
+                found += map(_eased, alarms)
             else:
-                found += pack.alarms
+                found += alarms
         alarms = tuple(sorted(found, key=lambda a: -a.severity))
         return replace(memory, eased=eased, pack_alarms=news, alarms=alarms)
+
+
+_SILENT = frozenset((Standing.LOST, Standing.HELD))
+_BAD = frozenset((Standing.LOST, Standing.HELD, Standing.IDLE))
+
+
+def _float_v(settings: BankSettings) -> float | None:
+    """Return what the full bank is held at; None: at the charge voltage."""
+    voltages = [m.float_voltage_v for m in settings.members if m.float_voltage_v is not None]
+    if len(voltages) < len(settings.members) or not voltages:
+        return None
+    return sum(voltages) if settings.shape == Shape.SERIES else min(voltages)
+
+
+def _silent_since_s(memory: BankMemory, now_s: float, *, some_online: bool) -> float | None:
+    if some_online or not memory.seen:
+        return None
+    return now_s if memory.silent_since_s is None else memory.silent_since_s
+
+
+def _moment(
+    packs: Sequence[PackState], places: Sequence[int]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return currents and voltages of the packs in these places; None if one is unknown."""
+    currents, volts = [], []
+    for n in places:
+        pack = packs[n]
+        reading = pack.reading
+        if reading is None or reading.current_a is None:
+            return None
+        voltage_v = pack_voltage_v(pack)
+        if voltage_v is None:
+            return None
+        currents.append(reading.current_a)
+        volts.append(voltage_v)
+    return tuple(currents), tuple(volts)
+
+
+def _held_open(
+    packs: tuple[PackState, ...], parts: tuple[Part, ...]
+) -> tuple[PackState, ...]:
+    """Return the packs; those that are apart from the bank are not to close onto it (F43)."""
+    apart = [n for n, part in enumerate(parts) if part.apart_since_s is not None
+             and part.standing is Standing.JOINING]  # fmt: skip
+    if not apart:
+        return packs
+    held = list(packs)
+    for n in apart:
+        wanted = replace(packs[n].switches, charge=False, discharge=False)
+        held[n] = replace(packs[n], switches=wanted)
+    return tuple(held)
+
+
+def _shown_phase(plan: Plan, limits: Limits | None, orders: Orders) -> ChargePhase | None:
+    if limits is None:
+        return None
+    if plan.phase is ChargePhase.FLOAT:
+        return ChargePhase.FLOAT
+    if limits.charge_current.value == 0.0:
+        return ChargePhase.BLOCKED
+    return ChargePhase.FLOAT if plan.cap_v is not None and _floats(orders) else plan.phase
+
+
+def _floats(orders: Orders) -> bool:
+    return orders.mode is not NO_ORDERS.mode
 
 
 def _same_objects(new: Sequence[object], old: Sequence[object]) -> bool:
@@ -358,48 +602,34 @@ def _eased(alarm: Alarm) -> Alarm:
     return replace(alarm, severity=Severity.WARNING, blocks_charge=False, blocks_discharge=False)
 
 
-def _same(key: tuple[_Key, ...], before: tuple[_Key, ...]) -> bool:
-    return len(key) == len(before) and all(
-        a.limits is b.limits and a[1:] == b[1:] for a, b in zip(key, before, strict=True)
-    )
-
-
-def _data_age_s(packs: tuple[PackState, ...], online: list[PackState]) -> float | None:
-    if online:
-        return max(p.age_s or 0.0 for p in online)
+def _data_age_s(packs: Sequence[PackState], answering: Sequence[PackState]) -> float | None:
+    if answering:
+        return max(p.age_s or 0.0 for p in answering)
     return min((p.age_s for p in packs if p.age_s is not None), default=None)
 
 
-def _risen(before: Limits | None, wish: Wish, passed_s: float, packs: int) -> Limits:
+def _risen(before: Limits | None, wish: Limits, passed_s: float, packs: int) -> Limits:
     """Return the limits: what the packs allow, rising no faster than a bank of its size may."""
-    charge = _current(before.charge_current if before else None, wish.charge, passed_s, packs)
+    charge = _current(before.charge_current if before else None, wish.charge_current, passed_s,
+                      packs)  # fmt: skip
     discharge = _current(
-        before.discharge_current if before else None, wish.discharge, passed_s, packs
+        before.discharge_current if before else None, wish.discharge_current, passed_s, packs
     )
-    voltage = wish.voltage
+    voltage = wish.charge_voltage
     if before is not None:
-        rise_v = RISE_CVL_PART_PER_S * voltage.value * passed_s
-        voltage = _limited(before.charge_voltage, voltage, rise_v)
+        voltage = _limited(before.charge_voltage, voltage, RISE_CVL_V_PER_S * passed_s)
         if (
             charge is before.charge_current
             and discharge is before.discharge_current
             and voltage is before.charge_voltage
-            and wish.lowest is before.discharge_voltage
+            and wish.discharge_voltage is before.discharge_voltage
         ):
             return before
     return Limits(
         charge_voltage=voltage,
         charge_current=charge,
         discharge_current=discharge,
-        discharge_voltage=wish.lowest,
-    )
-
-
-def _ordered(wish: Wish, orders: Orders, at: Reached) -> Wish:
-    full = orders.full_charge is not None
-    return wish._replace(
-        charge=lowered(wish.charge, charge_reasons(orders, at, to_the_end=full)),
-        discharge=lowered(wish.discharge, discharge_reasons(orders, at)),
+        discharge_voltage=wish.discharge_voltage,
     )
 
 

@@ -1,15 +1,16 @@
 """What packs in parallel allow together.
 
-Packs share a current by their size: one with a quarter of the capacity carries a quarter of it
-(design capacities; sharing by resistance comes later). The bank may draw what overloads no pack,
-so the smallest (own limit / own share) binds. Then there is who counts:
+The bank may draw what overloads no pack: each carries `share x current + offset` (`bank_share`),
+so the smallest (own limit - own offset) / own share binds. Then there is who counts:
 
 - A pack whose FET is open carries nothing: it is left out, its capacity too.
 - A pack that must not be charged while its FET conducts stops the charging of the whole bank:
   in parallel there is no other way to spare it. The same holds for discharging.
-- A full pack takes but a trickle at the charge voltage: "full" is no stop until all are full, its
-  other limits hold on.
+- A full pack takes but a trickle at the charge voltage: "full" is no stop until all are full or
+  the bank floats; its other limits hold on.
 - A pack that is just joining is not counted on; if it must not be used at all, it stops the bank.
+- A lost pack may still hang on the bus: it adds nothing, and what it forbade or bounded when it
+  was last heard holds on. So a loss never raises a limit.
 - How slowly a single pack's limit rises is its own affair: the bank rises slowly itself.
 """
 
@@ -17,16 +18,31 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from cellwarden.engine.bank_members import CARRIES_C, Part
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING, START_UP
-from cellwarden.model import Limit, PackState, Reading, Reason
+from cellwarden.model import Limit, PackPhase, PackState, Reading, Reason, Standing
 
 LOST = "the pack is lost"
 WAITED_FOR = "the pack is waited for"
 HOLDING = "holding the limits of a lost pack"
 TRIPPED = "a pack is lost and the whole bank stops"
+JOINING = "the pack is joining"
+IDLE = "the pack carries no current"
+OUT = "the pack is taken out, but carries current"
+NOBODY = "no pack takes part"
+UNPROVEN = "how unequal packs share is not seen yet"
+BEFORE_LOSS = "before it was lost"
+
+UNPROVEN_PART = 0.8
+"""Of what unequal packs would allow by their sizes, until a load step showed how they share:
+cells, cables and boards of different packs make that much of a difference (ours)."""
+UNEQUAL = 1.05
+"""Sizes that differ by more than this ratio are unequal (ours)."""
 
 _OWN_AFFAIR = frozenset((FULL, RISING, START_UP))
+_RAMPS = frozenset((RISING, START_UP))
+_LEAST_SHARE = 1e-6
 
 
 class Direction(NamedTuple):
@@ -34,100 +50,256 @@ class Direction(NamedTuple):
 
     limit: Callable[[PackState], Limit]
     fet_on: Callable[[Reading], bool | None]
+    sign: float
+    """Of a current in this direction."""
 
 
-CHARGE = Direction(lambda p: p.limits.charge_current, lambda r: r.charge_fet_on)
-DISCHARGE = Direction(lambda p: p.limits.discharge_current, lambda r: r.discharge_fet_on)
+CHARGE = Direction(lambda p: p.limits.charge_current, lambda r: r.charge_fet_on, 1.0)
+DISCHARGE = Direction(lambda p: p.limits.discharge_current, lambda r: r.discharge_fet_on, -1.0)
 
 
-class Members(NamedTuple):
-    """Who is where in one step."""
+class Member(NamedTuple):
+    """One pack, and what the bank knows of it."""
 
-    used: Sequence[PackState]
-    """Online packs, and lost ones whose last limits are held."""
-    held: Sequence[PackState]
-    lost: Sequence[PackState]
-    waiting: Sequence[PackState]
+    pack: PackState
+    part: Part
+    weight: float
+    """Its conductance; only ratios count."""
+    offset_a: float
+    """What it carries beside its share, positive while charging."""
+    size_ah: float
+
+
+class Shared(NamedTuple):
+    """The limit of one direction, and how it is carried."""
+
+    limit: Limit
+    names: tuple[str, ...] = ()
+    """Of the packs that carry."""
+    shares: tuple[float, ...] = ()
+    offsets_a: tuple[float, ...] = ()
+    """In this direction, positive."""
+
+    def carried_a(self, total_a: float) -> dict[str, float]:
+        """Return what each pack is expected to carry of a current in this direction."""
+        if total_a == 0.0:
+            return {}
+        return {
+            name: share * total_a + offset_a
+            for name, share, offset_a in zip(
+                self.names, self.shares, self.offsets_a, strict=True
+            )
+        }
 
 
 class _Carrier(NamedTuple):
-    pack: PackState
+    name: str
     chain: tuple[Reason, ...]
     """What holds for the bank, tightest first."""
-    ah: float
-    full: bool
+    share: float
+    offset_a: float
+
+    def bank_a(self, own_a: float) -> float:
+        """Return the bank current at which this pack carries so much; 0 stays 0."""
+        if own_a == 0.0:
+            return 0.0
+        return max((own_a - self.offset_a) / max(self.share, _LEAST_SHARE), 0.0)
+
+    def for_bank(self, reason: Reason) -> Reason:
+        """Return its reason with the bank current at which it has this much."""
+        return replace(reason, pack=self.name, value=self.bank_a(reason.value))
 
 
-def current_wish(direction: Direction, members: Members, sizes_ah: dict[str, float]) -> Limit:
+def current_wish(
+    direction: Direction, members: Sequence[Member], *, floating: bool, proven: bool
+) -> Shared:
     """Return what the packs allow together in one direction, before any ramp."""
-    carriers, blocked = [], []
-    for pack in members.used:
-        limit = direction.limit(pack)
-        if pack.reading is not None and direction.fet_on(pack.reading) is False:
-            blocked.append(limit.of_pack(pack.pack))
-            continue
-        # Never empty: a pack's chain ends with its setting.
-        rules = {r.rule for r in limit.reasons}
-        chain = tuple(r for r in limit.reasons if r.rule not in _OWN_AFFAIR)
-        if START_UP in rules and chain[0].value > 0:
-            blocked.append(limit.of_pack(pack.pack))
-            continue
-        carriers.append(_Carrier(pack, chain, sizes_ah[pack.pack], FULL in rules))
-    if not carriers or all(c.full for c in carriers):
-        stopped = [direction.limit(c.pack).of_pack(c.pack.pack) for c in carriers]
-        return Limit(value=0.0, reasons=tuple(x.binding for x in (*stopped, *blocked)))
-    return _shared(carriers, members)
+    takers: list[tuple[Member, Limit]] = []
+    silent: list[Member] = []
+    aside: list[Reason] = []
+    for member in members:
+        limit, why = _takes(direction, member)
+        if limit is not None:
+            takers.append((member, limit))
+        elif why is not None:
+            aside.append(why)
+        if member.part.standing is Standing.LOST and member.part.last is not None:
+            silent.append(member)
+    full = floating or all(_is_full(limit) for _, limit in takers)
+    others = [*_others(members)]
+    if not takers:
+        return Shared(_nothing(aside, others))
+    carriers = _carriers(direction, takers, full=full)
+    lost = _carriers(direction, _lost_with(direction, silent), full=False, beside=takers)
+    limit = _tightest(carriers, members)
+    limit = _bounded(limit, lost)
+    sizes = [m.size_ah for m, _ in takers]
+    if not proven and max(sizes) > UNEQUAL * min(sizes) and limit.value > 0.0:
+        value = UNPROVEN_PART * limit.value
+        why = Reason(rule=UNPROVEN, value=value, clears="a load step has shown it")
+        limit = Limit(value=value, reasons=(why, *limit.reasons))
+    extra = tuple(replace(r, value=max(r.value, limit.value)) for r in (*aside, *others))
+    return Shared(
+        Limit(value=limit.value, reasons=(*limit.reasons, *extra)),
+        tuple(c.name for c in carriers),
+        tuple(c.share for c in carriers),
+        tuple(c.offset_a for c in carriers),
+    )
 
 
-def _shared(carriers: Sequence[_Carrier], members: Members) -> Limit:
-    total_ah = sum(c.ah for c in carriers)
+def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:
+    """Return the limit of a pack that carries in this direction, or why it does not."""
+    pack, part = member.pack, member.part
+    standing = part.standing
+    if standing is Standing.HELD and part.last is not None:
+        return direction.limit(part.last), None
+    if pack.phase is not PackPhase.ONLINE or pack.reading is None:
+        return None, None
+    limit = direction.limit(pack)
+    if direction.fet_on(pack.reading) is False:
+        return None, limit.of_pack(pack.pack).binding
+    if standing is Standing.OUT:
+        current_a = pack.reading.current_a or 0.0
+        if limit.value == 0.0 and abs(current_a) > CARRIES_C * member.size_ah:
+            return limit, None  # out or not: it hangs on the bus and must not be used
+        return None, None
+    if standing is Standing.IDLE or part.apart_since_s is not None:
+        rule = IDLE if standing is Standing.IDLE else JOINING
+        return None, Reason(rule=rule, value=0.0, pack=pack.pack, source=part.why)
+    if standing is Standing.JOINING and _own(limit.reasons, full=True)[0].value > 0.0:
+        return None, limit.of_pack(pack.pack).binding
+    return limit, None
 
-    def allowed_a(carrier: _Carrier) -> float:
-        return carrier.chain[0].value * total_ah / carrier.ah
 
-    ranked = sorted(carriers, key=allowed_a)
+def _is_full(limit: Limit) -> bool:
+    return any(r.rule == FULL for r in limit.reasons)
+
+
+def _own(chain: tuple[Reason, ...], *, full: bool) -> tuple[Reason, ...]:
+    """Return what of a pack's chain holds for the bank; never empty, it ends with the setting."""
+    return tuple(r for r in chain if r.rule not in (_RAMPS if full else _OWN_AFFAIR))
+
+
+def _carriers(
+    direction: Direction,
+    takers: Sequence[tuple[Member, Limit]],
+    *,
+    full: bool,
+    beside: Sequence[tuple[Member, Limit]] = (),
+) -> list[_Carrier]:
+    """Return packs with their shares among themselves and those that carry `beside` them."""
+    total = sum(m.weight for m, _ in takers) + sum(m.weight for m, _ in beside)
+    excess_a = sum(m.offset_a for m, _ in takers)
+    found = []
+    for member, limit in takers:
+        share = member.weight / total if total else 1.0 / len(takers)
+        offset_a = 0.0 if beside else member.offset_a - share * excess_a
+        found.append(
+            _Carrier(
+                member.pack.pack,
+                _own(limit.reasons, full=full),
+                share,
+                direction.sign * offset_a,
+            )
+        )
+    return found
+
+
+def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
+    """Return the limit of the pack that binds, with its whole chain and the others' first."""
+    ranked = sorted(carriers, key=lambda c: c.bank_a(c.chain[0].value))
     tightest = ranked[0]
-    value = allowed_a(tightest)
-    chain = [_scaled(r, tightest, total_ah) for r in tightest.chain]
-    others = [_scaled(c.chain[0], c, total_ah) for c in ranked[1:]]
+    value = tightest.bank_a(tightest.chain[0].value)
+    chain = [tightest.for_bank(r) for r in tightest.chain]
+    others = [c.for_bank(c.chain[0]) for c in ranked[1:]]
     absent = list(_absent(members, value))
     # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
     reasons = [*absent, *chain] if len(chain) == 1 else [*chain, *absent]
-    return Limit(value=value, reasons=(*reasons, *others, *_awaited(members, value)))
+    return Limit(value=value, reasons=(*reasons, *others))
 
 
-def _scaled(reason: Reason, carrier: _Carrier, total_ah: float) -> Reason:
-    """Return a pack's reason with the bank current at which the pack has this much."""
-    return replace(reason, pack=carrier.pack.pack, value=reason.value * total_ah / carrier.ah)
+def _lost_with(
+    direction: Direction, silent: Sequence[Member]
+) -> list[tuple[Member, Limit]]:
+    """Return lost packs that carried when they were last heard, with their limits of then."""
+    return [
+        (m, direction.limit(last))
+        for m in silent
+        if (last := m.part.last) is not None
+        and last.reading is not None
+        and direction.fet_on(last.reading) is not False
+    ]
 
 
-def _absent(members: Members, value: float) -> Iterable[Reason]:
-    for pack in members.lost:
-        yield Reason(rule=LOST, value=value, pack=pack.pack, clears="it answers again")
-    for pack in members.held:
-        yield Reason(rule=HOLDING, value=value, pack=pack.pack, clears="it answers again")
+def _bounded(limit: Limit, lost: Sequence[_Carrier]) -> Limit:
+    """Return the limit under what lost packs bore when they were last heard."""
+    tighter = []
+    for carrier in lost:
+        reason = carrier.for_bank(carrier.chain[0])
+        if reason.value < limit.value:
+            text = f"{reason.rule}, {BEFORE_LOSS}"
+            clears = "it answers again or is taken out"
+            tighter.append(replace(reason, rule=text, clears=clears))
+    if not tighter:
+        return limit
+    tighter.sort(key=lambda r: r.value)
+    return Limit(value=tighter[0].value, reasons=(*tighter, *limit.reasons))
 
 
-def _awaited(members: Members, value: float) -> Iterable[Reason]:
-    for pack in members.waiting:
-        yield Reason(rule=WAITED_FOR, value=value, pack=pack.pack, clears="it answers")
+def _nothing(aside: Sequence[Reason], others: Sequence[Reason]) -> Limit:
+    reasons = tuple(replace(r, value=0.0) for r in (*aside, *others))
+    return Limit(value=0.0, reasons=reasons or (Reason(rule=NOBODY, value=0.0),))
 
 
-def charge_voltage_wish(members: Members) -> Limit:
+def _absent(members: Sequence[Member], value: float) -> Iterable[Reason]:
+    for pack, part, *_ in members:
+        if part.standing is Standing.LOST:
+            yield Reason(rule=LOST, value=value, pack=pack.pack, clears="it answers again")
+    for pack, part, *_ in members:
+        if part.standing is Standing.HELD:
+            yield Reason(rule=HOLDING, value=value, pack=pack.pack, clears="it answers again")
+
+
+def _others(members: Sequence[Member]) -> Iterable[Reason]:
+    for pack, part, *_ in members:
+        if part.standing is Standing.WAITING:
+            yield Reason(rule=WAITED_FOR, value=0.0, pack=pack.pack, clears="it answers")
+
+
+def _voltage_rows(members: Sequence[Member], *, lost: bool) -> list[tuple[str, PackState]]:
+    """Return the packs whose voltage limits count."""
+    rows = []
+    for pack, part, *_ in members:
+        if part.standing is Standing.HELD or (lost and part.standing is Standing.LOST):
+            if part.last is not None:
+                rows.append((pack.pack, part.last))
+        elif (
+            pack.phase is PackPhase.ONLINE
+            and part.apart_since_s is None
+            and part.standing not in {Standing.OUT, Standing.IDLE}
+        ):
+            rows.append((pack.pack, pack))
+    return rows or [(m.pack.pack, m.pack) for m in members]
+
+
+def charge_voltage_wish(members: Sequence[Member]) -> Limit:
     """Return the lowest CVL of the packs in use: one in trouble lowers it for all."""
-    return _extreme([(p, p.limits.charge_voltage) for p in members.used], sign=1.0)
+    rows = _voltage_rows(members, lost=True)
+    return extreme([(name, p.limits.charge_voltage) for name, p in rows], sign=1.0)
 
 
-def discharge_voltage(members: Members) -> Limit:
+def discharge_voltage(members: Sequence[Member]) -> Limit:
     """Return the highest DVL of the packs in use."""
-    return _extreme([(p, p.limits.discharge_voltage) for p in members.used], sign=-1.0)
+    rows = _voltage_rows(members, lost=False)
+    return extreme([(name, p.limits.discharge_voltage) for name, p in rows], sign=-1.0)
 
 
-def _extreme(limits: list[tuple[PackState, Limit]], sign: float) -> Limit:
+def extreme(limits: list[tuple[str, Limit]], sign: float) -> Limit:
+    """Return the lowest (sign 1) or highest (-1) limit, then the others' binding reasons."""
     ranked = sorted(limits, key=lambda item: sign * item[1].value)
-    pack, tightest = ranked[0]
-    others = (limit.of_pack(p.pack).binding for p, limit in ranked[1:])
-    return Limit(value=tightest.value, reasons=(*tightest.of_pack(pack.pack).reasons, *others))
+    name, tightest = ranked[0]
+    others = (limit.of_pack(other).binding for other, limit in ranked[1:])
+    return Limit(value=tightest.value, reasons=(*tightest.of_pack(name).reasons, *others))
 
 
 def stopped(packs: Sequence[PackState], rule: str | None = None) -> Limit:
@@ -135,4 +307,4 @@ def stopped(packs: Sequence[PackState], rule: str | None = None) -> Limit:
     reasons = tuple(replace(p.limits.charge_current.binding, pack=p.pack, value=0.0) for p in packs)
     if rule is not None:
         reasons = (Reason(rule=rule, value=0.0, clears="every pack answers"), *reasons)
-    return Limit(value=0.0, reasons=reasons)
+    return Limit(value=0.0, reasons=reasons or (Reason(rule=NOBODY, value=0.0),))

@@ -161,6 +161,8 @@ class Standing(Enum):
     NO_DISCHARGE = "blocks discharging"
     BLOCKED = "blocks both"
     BALANCING = "balancing only"
+    IDLE = "carries no current"
+    """The others carry everything although its BMS lets current through."""
     JOINING = "joining"
     """Answers, and waits for its voltage to come into the window."""
     WAITING = "not seen yet"

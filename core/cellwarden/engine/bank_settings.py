@@ -1,0 +1,79 @@
+"""The bank, as the engine must know it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LossPolicy(StrEnum):
+    """What happens when a pack goes silent while others answer."""
+
+    EXCLUDE = "exclude"
+    """The others carry on with their limits."""
+    HOLD = "hold"
+    """Its last limits go on counting for `hold_s`, then it is excluded."""
+    TRIP = "trip"
+    """The whole bank stops."""
+
+
+class Shape(StrEnum):
+    """How the packs are wired."""
+
+    PARALLEL = "parallel"
+    SERIES = "series"
+
+
+class FullWhen(StrEnum):
+    """When the bank counts as full."""
+
+    ALL = "all"
+    """Every pack that can be charged is full."""
+    ANY = "any"
+    """The first full pack is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankMember:
+    """One configured pack."""
+
+    name: str
+    design_capacity_ah: float
+    float_voltage_v: float | None = None
+    """What the full pack is held at, in V; None: its charge voltage."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankSettings:
+    """The bank, as the engine must know it. ValueError for an unknown policy, shape or word."""
+
+    name: str
+    members: tuple[BankMember, ...]
+    """In the order in which `Bank.step` is given their states."""
+    on_pack_lost: str = LossPolicy.EXCLUDE
+    """A value of `LossPolicy`."""
+    hold_s: float = 10.0
+    gone_after_s: float = 60.0
+    """All packs silent for this long: GONE."""
+    shape: str = Shape.PARALLEL
+    """A value of `Shape`."""
+    join_window_v: float = 0.5
+    """A pack further than this from the bank's voltage is not counted on (F43)."""
+    full_when: str = FullWhen.ALL
+    """A value of `FullWhen`."""
+    full_every_s: float | None = None
+    """A full charge is wanted after this long without one; None: never for that reason."""
+    full_sigma_percent: float = 100.0
+    """A full charge is wanted when the SoC is less certain than this."""
+    absorption_max_s: float = 7200.0
+    """Absorption ends after this long, whoever is not full."""
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing."""
+        LossPolicy(self.on_pack_lost)
+        Shape(self.shape)
+        FullWhen(self.full_when)
+
+    @property
+    def installed_ah(self) -> float:
+        """Design capacity of the whole bank in Ah."""
+        sizes = [m.design_capacity_ah for m in self.members]
+        return min(sizes) if self.shape == Shape.SERIES else sum(sizes)
