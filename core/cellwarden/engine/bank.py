@@ -36,6 +36,8 @@ from cellwarden.engine.bank_orders import (
     lowered,
     reached,
 )
+from cellwarden.engine.bank_ramp import risen
+from cellwarden.engine.bank_report import alarms, finding_events, part_events
 from cellwarden.engine.bank_settings import (
     BankMember,
     BankSettings,
@@ -45,14 +47,13 @@ from cellwarden.engine.bank_settings import (
 )
 from cellwarden.engine.bank_share import Shares, begin, conductances, hear
 from cellwarden.engine.bank_sums import Sums, pack_voltage_v, series_sums, sums
-from cellwarden.engine.limits import RISE_A_PER_S, RISE_CVL_V_PER_S, RISE_PART_PER_S
-from cellwarden.engine.ramp import FIRST_STEP_A, RISING
 from cellwarden.model import (
     NO_ORDERS,
     Alarm,
     AlarmKind,
     BankPhase,
     BankState,
+    ChargeMode,
     ChargePhase,
     Event,
     Limit,
@@ -64,7 +65,6 @@ from cellwarden.model import (
     Reason,
     Severity,
     Standing,
-    Switches,
 )
 
 __all__ = [
@@ -218,13 +218,11 @@ class Bank:
             idle=left_out,
             reached=reached(memory.reached, orders, measured.get("soc_percent")),
         )
-        limits, plan, memory = self._limits(memory, plan, orders, now_s, passed_s)
+        limits, plan, memory = self._limits(memory, plan, orders, passed_s)
         memory = self._alarms(memory, packs, some_online=some_online)
         members = self._members(before, memory, limits)
         watch = findings.look(memory.watch, self._scene(memory, measured), now_s)
-        memory = replace(
-            memory, at_s=now_s, limits=limits, plan=plan, members=members, watch=watch
-        )
+        memory = replace(memory, at_s=now_s, limits=limits, plan=plan, members=members, watch=watch)
         state = BankState(
             name=self.settings.name,
             at_s=now_s,
@@ -359,7 +357,7 @@ class Bank:
         return self._charge.follow(memory.plan, moment)
 
     def _limits(
-        self, memory: BankMemory, plan: Plan, orders: Orders, now_s: float, passed_s: float
+        self, memory: BankMemory, plan: Plan, orders: Orders, passed_s: float
     ) -> tuple[Limits | None, Plan, BankMemory]:
         if not memory.seen:
             return None, plan, memory
@@ -378,9 +376,7 @@ class Bank:
             charge = discharge = stopped(gone, TRIPPED)
         if orders is not NO_ORDERS:
             to_the_end = self._charge.to_the_end(plan, orders)
-            charge = lowered(
-                charge, charge_reasons(orders, memory.reached, to_the_end=to_the_end)
-            )
+            charge = lowered(charge, charge_reasons(orders, memory.reached, to_the_end=to_the_end))
             discharge = lowered(discharge, discharge_reasons(orders, memory.reached))
         voltage = memory.wish.voltage
         plan, cap = self._charge.cap(
@@ -401,7 +397,7 @@ class Bank:
             discharge_current=discharge,
             discharge_voltage=memory.wish.lowest,
         )
-        return _risen(before, wanted, 0.0 if held else passed_s, count), plan, memory
+        return risen(before, wanted, 0.0 if held else passed_s, count), plan, memory
 
     def _wished(self, memory: BankMemory, *, floating: bool) -> BankMemory:
         """Return the memory with what the packs allow now."""
@@ -481,56 +477,34 @@ class Bank:
     def _events(
         self, before: BankMemory, after: BankMemory, news: Sequence[str], now_s: float
     ) -> tuple[Event, ...]:
-        """Return what changed: parts of packs, charge phases, findings."""
-        events = [Event(at_s=now_s, pack=self.settings.name, text=text) for text in news]
-        if after.parts is not before.parts:
-            for name, old, new in zip(self._names, before.parts, after.parts, strict=True):
-                if new.standing is not old.standing:
-                    text = f"{new.standing.value}: {new.why}" if new.why else new.standing.value
-                    bad = new.standing in _BAD
-                    events.append(
-                        Event(
-                            at_s=now_s,
-                            pack=name,
-                            text=text,
-                            severity=Severity.WARNING if bad else None,
-                        )
-                    )
-        if after.watch.findings is not before.watch.findings:
-            known = {(f.code, f.pack) for f in before.watch.findings}
-            events += [
-                Event(at_s=now_s, pack=f.pack or self.settings.name, text=f.what,
-                      severity=Severity.WARNING)
-                for f in after.watch.findings
-                if (f.code, f.pack) not in known
-            ]  # fmt: skip
-        return tuple(events)
+        """Return what changed: charge phases, parts of packs, findings."""
+        if not news and after.parts is before.parts and after.watch.findings is (
+            before.watch.findings
+        ):  # fmt: skip
+            return ()
+        bank = self.settings.name
+        return (
+            *(Event(at_s=now_s, pack=bank, text=text) for text in news),
+            *part_events(self._names, before.parts, after.parts, now_s),
+            *finding_events(bank, before.watch, after.watch, now_s),
+        )
 
     def _alarms(
         self, memory: BankMemory, packs: tuple[PackState, ...], *, some_online: bool
     ) -> BankMemory:
-        """Return the memory with every pack's alarms, the most severe first.
-
-        A lost pack is a warning for the bank and blocks nothing while others work, unless it
-        trips them; with all lost the packs' own alarms stand. A pack that is out blocks nothing.
-        """
+        """Return the memory with the bank's alarms; a pack that is out raises none."""
         eased = some_online and not self._trips and not self._series
-        out = {n for n, part in enumerate(memory.parts) if part.standing is Standing.OUT}
-        news = tuple(() if n in out else p.alarms for n, p in enumerate(packs))
-        if eased is memory.eased and _same_objects(news, memory.pack_alarms):
+        told = tuple(
+            () if part.standing is Standing.OUT else p.alarms
+            for p, part in zip(packs, memory.parts, strict=True)
+        )
+        if eased is memory.eased and _same_objects(told, memory.pack_alarms):
             return memory
-        found: list[Alarm] = []
-        for pack, alarms in zip(packs, news, strict=True):
-            if eased and pack.phase is PackPhase.LOST:
-                found += map(_eased, alarms)
-            else:
-                found += alarms
-        alarms = tuple(sorted(found, key=lambda a: -a.severity))
-        return replace(memory, eased=eased, pack_alarms=news, alarms=alarms)
+        found = alarms(packs, told, eased=eased)
+        return replace(memory, eased=eased, pack_alarms=told, alarms=found)
 
 
 _SILENT = frozenset((Standing.LOST, Standing.HELD))
-_BAD = frozenset((Standing.LOST, Standing.HELD, Standing.IDLE))
 
 
 def _float_v(settings: BankSettings) -> float | None:
@@ -565,9 +539,7 @@ def _moment(
     return tuple(currents), tuple(volts)
 
 
-def _held_open(
-    packs: tuple[PackState, ...], parts: tuple[Part, ...]
-) -> tuple[PackState, ...]:
+def _held_open(packs: tuple[PackState, ...], parts: tuple[Part, ...]) -> tuple[PackState, ...]:
     """Return the packs; those that are apart from the bank are not to close onto it (F43)."""
     apart = [n for n, part in enumerate(parts) if part.apart_since_s is not None
              and part.standing is Standing.JOINING]  # fmt: skip
@@ -591,61 +563,14 @@ def _shown_phase(plan: Plan, limits: Limits | None, orders: Orders) -> ChargePha
 
 
 def _floats(orders: Orders) -> bool:
-    return orders.mode is not NO_ORDERS.mode
+    return orders.mode is ChargeMode.FLOAT
 
 
 def _same_objects(new: Sequence[object], old: Sequence[object]) -> bool:
     return len(new) == len(old) and all(map(operator.is_, new, old))
 
 
-def _eased(alarm: Alarm) -> Alarm:
-    return replace(alarm, severity=Severity.WARNING, blocks_charge=False, blocks_discharge=False)
-
-
 def _data_age_s(packs: Sequence[PackState], answering: Sequence[PackState]) -> float | None:
     if answering:
         return max(p.age_s or 0.0 for p in answering)
     return min((p.age_s for p in packs if p.age_s is not None), default=None)
-
-
-def _risen(before: Limits | None, wish: Limits, passed_s: float, packs: int) -> Limits:
-    """Return the limits: what the packs allow, rising no faster than a bank of its size may."""
-    charge = _current(before.charge_current if before else None, wish.charge_current, passed_s,
-                      packs)  # fmt: skip
-    discharge = _current(
-        before.discharge_current if before else None, wish.discharge_current, passed_s, packs
-    )
-    voltage = wish.charge_voltage
-    if before is not None:
-        voltage = _limited(before.charge_voltage, voltage, RISE_CVL_V_PER_S * passed_s)
-        if (
-            charge is before.charge_current
-            and discharge is before.discharge_current
-            and voltage is before.charge_voltage
-            and wish.discharge_voltage is before.discharge_voltage
-        ):
-            return before
-    return Limits(
-        charge_voltage=voltage,
-        charge_current=charge,
-        discharge_current=discharge,
-        discharge_voltage=wish.discharge_voltage,
-    )
-
-
-def _current(before: Limit | None, wish: Limit, passed_s: float, packs: int) -> Limit:
-    per_s = max(RISE_A_PER_S * packs, RISE_PART_PER_S * wish.value)
-    rise_a = per_s * passed_s
-    if before is None or before.value == 0.0:
-        rise_a = max(rise_a, FIRST_STEP_A) if passed_s else 0.0
-    return _limited(before or _ZERO, wish, rise_a)
-
-
-_ZERO = Limit(value=0.0, reasons=(Reason(rule=RISING, value=0.0),))
-
-
-def _limited(before: Limit, wish: Limit, rise: float) -> Limit:
-    value = before.value + rise
-    if wish.value <= value:
-        return wish
-    return Limit(value=value, reasons=(Reason(rule=RISING, value=value), *wish.reasons))

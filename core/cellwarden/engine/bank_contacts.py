@@ -42,9 +42,7 @@ SETTLE_STEPS = 8
 """So many load steps make the usual resistance (ours)."""
 
 
-def learn(
-    before: tuple[Contact, ...], known: Shares, step: LoadStep
-) -> tuple[Contact, ...]:
+def learn(before: tuple[Contact, ...], known: Shares, step: LoadStep) -> tuple[Contact, ...]:
     """Return what is known of each pack's contact after one more load step."""
     bus_v = max(step.voltages_v, key=abs)
     if bus_v == 0.0 or (bus_v > 0.0) is not (step.total_a > 0.0):

@@ -86,9 +86,7 @@ class Shared(NamedTuple):
             return {}
         return {
             name: share * total_a + offset_a
-            for name, share, offset_a in zip(
-                self.names, self.shares, self.offsets_a, strict=True
-            )
+            for name, share, offset_a in zip(self.names, self.shares, self.offsets_a, strict=True)
         }
 
 
@@ -150,24 +148,23 @@ def current_wish(
 def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:
     """Return the limit of a pack that carries in this direction, or why it does not."""
     pack, part = member.pack, member.part
-    standing = part.standing
-    if standing is Standing.HELD and part.last is not None:
+    if part.standing is Standing.HELD and part.last is not None:
         return direction.limit(part.last), None
     if pack.phase is not PackPhase.ONLINE or pack.reading is None:
         return None, None
     limit = direction.limit(pack)
-    if direction.fet_on(pack.reading) is False:
+    open_fet = direction.fet_on(pack.reading) is False
+    starting = part.standing is Standing.JOINING and part.apart_since_s is None
+    if open_fet or (starting and _own(limit.reasons, full=True)[0].value > 0.0):
         return None, limit.of_pack(pack.pack).binding
-    if standing is Standing.OUT:
-        current_a = pack.reading.current_a or 0.0
-        if limit.value == 0.0 and abs(current_a) > CARRIES_C * member.size_ah:
-            return limit, None  # out or not: it hangs on the bus and must not be used
-        return None, None
-    if standing is Standing.IDLE or part.apart_since_s is not None:
-        rule = IDLE if standing is Standing.IDLE else JOINING
+    if part.standing is Standing.OUT:
+        # Out or not: if it hangs on the bus and must not be used, the bus must not be.
+        current_a = abs(pack.reading.current_a or 0.0)
+        binds = limit.value == 0.0 and current_a > CARRIES_C * member.size_ah
+        return (limit if binds else None), None
+    if part.standing is Standing.IDLE or part.apart_since_s is not None:
+        rule = IDLE if part.standing is Standing.IDLE else JOINING
         return None, Reason(rule=rule, value=0.0, pack=pack.pack, source=part.why)
-    if standing is Standing.JOINING and _own(limit.reasons, full=True)[0].value > 0.0:
-        return None, limit.of_pack(pack.pack).binding
     return limit, None
 
 
@@ -218,9 +215,7 @@ def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
     return Limit(value=value, reasons=(*reasons, *others))
 
 
-def _lost_with(
-    direction: Direction, silent: Sequence[Member]
-) -> list[tuple[Member, Limit]]:
+def _lost_with(direction: Direction, silent: Sequence[Member]) -> list[tuple[Member, Limit]]:
     """Return lost packs that carried when they were last heard, with their limits of then."""
     return [
         (m, direction.limit(last))

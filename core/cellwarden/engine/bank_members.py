@@ -151,9 +151,7 @@ class Attendance:
         elif idle and standing in IN_SERVICE:
             standing = Standing.IDLE
             why = "the others carry everything: look at its breaker, fuse and lugs"
-        return Part(
-            standing, why, now_s, pack.limits, charge_on, discharge_on, None, since_s, idle
-        )
+        return Part(standing, why, now_s, pack.limits, charge_on, discharge_on, None, since_s, idle)
 
     def _standing(
         self,
@@ -167,26 +165,7 @@ class Attendance:
             member = part.counts or part.standing is Standing.IDLE
             if not member or now_s - since_s >= APART_S:
                 return Standing.JOINING, _apart_text(apart_v, self._window_v)
-        charge, discharge = pack.limits.charge_current, pack.limits.discharge_current
-        if charge.reasons[0].rule == START_UP and discharge.reasons[0].rule == START_UP:
-            return Standing.JOINING, "two readings must agree first"
-        no_charge = charge.value == 0.0 and charge.reasons[0].rule != FULL
-        no_discharge = discharge.value == 0.0
-        reading = pack.reading
-        if no_charge and no_discharge:
-            opened = (
-                reading is not None
-                and reading.charge_fet_on is False
-                and reading.discharge_fet_on is False
-            )
-            if opened and reading is not None and reading.balancing:
-                return Standing.BALANCING, charge.binding.text
-            return Standing.BLOCKED, charge.binding.text
-        if no_charge:
-            return Standing.NO_CHARGE, charge.binding.text
-        if no_discharge:
-            return Standing.NO_DISCHARGE, discharge.binding.text
-        return Standing.IN, ""
+        return _by_limits(pack)
 
     def _apart(
         self, packs: Sequence[PackState], before: Sequence[Part], out: frozenset[str]
@@ -239,6 +218,23 @@ class Attendance:
 
 
 _NOBODY: dict[int, float] = {}
+
+
+def _by_limits(pack: PackState) -> tuple[Standing, str]:
+    """Return the standing of a pack on the bus by what its own limits allow."""
+    charge, discharge = pack.limits.charge_current, pack.limits.discharge_current
+    if charge.reasons[0].rule == START_UP and discharge.reasons[0].rule == START_UP:
+        return Standing.JOINING, "two readings must agree first"
+    no_charge = charge.value == 0.0 and charge.reasons[0].rule != FULL
+    no_discharge = discharge.value == 0.0
+    if no_charge and no_discharge:
+        reading = pack.reading
+        cut_off = reading is not None and reading.charge_fet_on is reading.discharge_fet_on is False
+        balances = cut_off and reading is not None and reading.balancing
+        return (Standing.BALANCING if balances else Standing.BLOCKED), charge.binding.text
+    if no_charge:
+        return Standing.NO_CHARGE, charge.binding.text
+    return (Standing.NO_DISCHARGE, discharge.binding.text) if no_discharge else (Standing.IN, "")
 
 
 def _apart_text(off_v: float, window_v: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from cellwarden.engine.bank_limits import CHARGE, Direction, Member, Shared, extreme
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING
-from cellwarden.model import Limit, PackPhase, PackState, Reason, Standing
+from cellwarden.model import Limit, PackState, Reason, Standing
 
 BROKEN = "the string is open without this pack"
 
@@ -37,8 +37,7 @@ _NOT_THERE = frozenset((Standing.WAITING, Standing.LOST, Standing.OUT))
 
 
 def _own(limit: Limit, *, full: bool) -> Limit:
-    """Return what of a pack's limit holds for the string: not how slowly it rises, and "full"
-    only where all are."""
+    """Return what of a pack's limit holds for the string: fullness only where all are full."""
     dropped = {RISING} if full else {RISING, FULL}
     kept = tuple(r for r in limit.reasons if r.rule not in dropped)
     return Limit(value=kept[0].value, reasons=kept)
@@ -66,8 +65,3 @@ def _sum(packs: Sequence[PackState], limit: Callable[[PackState], Limit]) -> Lim
     troubled = {name for name, x in limits if len(x.reasons) > 1}
     reasons.sort(key=lambda r: (r.value, r.pack not in troubled))
     return Limit(value=value, reasons=tuple(reasons))
-
-
-def present(packs: Sequence[PackState]) -> bool:
-    """Whether every pack of the string is online."""
-    return all(p.phase is PackPhase.ONLINE for p in packs)

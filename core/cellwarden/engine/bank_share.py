@@ -91,9 +91,9 @@ def conductances(known: Shares, before: tuple[float, ...]) -> tuple[float, ...]:
     """Return every pack's conductance per Ah (1 is usual) with what a set has shown."""
     after = list(before)
     size_ah = sum(known.sizes_ah)
-    scale = sum(
-        before[n] * ah for n, ah in zip(known.places, known.sizes_ah, strict=True)
-    ) / size_ah
+    scale = (
+        sum(before[n] * ah for n, ah in zip(known.places, known.sizes_ah, strict=True)) / size_ah
+    )
     for n, share, ah in zip(known.places, known.shares, known.sizes_ah, strict=True):
         after[n] = scale * share * size_ah / ah
     return tuple(after)
@@ -135,9 +135,7 @@ def _step(
         return known._replace(anchor=moment)
     steps = tuple(a - b for a, b in zip(currents_a, anchor[1], strict=True))
     seen = FORGET * known.seen_a2 + step_a * step_a
-    carried = tuple(
-        FORGET * s + step_a * d for s, d in zip(known.carried_a2, steps, strict=True)
-    )
+    carried = tuple(FORGET * s + step_a * d for s, d in zip(known.carried_a2, steps, strict=True))
     prior_a2 = (PRIOR_C * size_ah) ** 2
     shares = [
         max((prior_a2 * p + s) / (prior_a2 + seen), 0.0)
@@ -155,9 +153,7 @@ def _step(
     )
 
 
-def _offsets(
-    known: Shares, currents_a: tuple[float, ...], total_a: float, now_s: float
-) -> Shares:
+def _offsets(known: Shares, currents_a: tuple[float, ...], total_a: float, now_s: float) -> Shares:
     part = OFFSET_PART if known.offset_s > float("-inf") else 1.0
     news = False
     offsets = []

@@ -231,7 +231,7 @@ class Engine:
             insight = self._insights.hear(insight, heard)
         limits = self._limits.decide(
             memory.limits,
-            Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue),
+            Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent),
             alarms.stops,
             Moment(
                 fresh=fresh,
@@ -409,6 +409,9 @@ class Engine:
             charge_allowed=limits.charge_current.value > 0,
             discharge_allowed=limits.discharge_current.value > 0,
             alarms=memory.alarms.shown,
+            charge_phase=self._limits.charge_phase(
+                view, full=gauge.full, blocked=bool(memory.alarms.stops.charge)
+            ),
             soc_percent=soc,
             soc_sigma_percent=None if soc is None else gauge.sigma_percent,
             soc_basis=gauge.basis,

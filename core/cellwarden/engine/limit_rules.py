@@ -8,24 +8,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cellwarden.engine.limit_trend import NO_TREND, Trend
 from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.soc import REBULK_PERCENT
 from cellwarden.engine.view import Quantity, View
-from cellwarden.model import CellExtreme, Chemistry, Parameters, Reason
+from cellwarden.model import HARDWARE_MODELS, CellExtreme, Chemistry, Parameters, Reason
 from cellwarden.model.catalog import Curve, interpolate
 
 CVL_GAIN = 0.5
-"""Part of the highest cell's excess, times the cell count, by which CVL gives way (ours)."""
+"""Part of the highest cell's excess, times the cell count, by which CVL gives way at once once the
+cell is far above its target (ours)."""
+CVL_FAR_PART = 0.4
+"""Far: this part of the way from the target to over-voltage (ours). Up to there CVL gives way
+slowly (`limits.hold_cell`)."""
 CVL_YIELD = 0.02
 """CVL gives way by at most this part of itself ..."""
 CVL_MARGIN_V = 0.2
 """... and to at most this far below the voltage that the pack has: lower, and an inverter would
 discharge the pack to get there."""
+AHEAD_S = 60.0
+"""A trip of a cell that is due within this is averted by taking the current down (ours)."""
+AHEAD_HEAT_S = 600.0
+"""The same for heat, which follows the current slowly (ours)."""
+LEAST_RATE_V_PER_S = 0.0002
+LEAST_RATE_K_PER_S = 0.002
+"""Slower than this is noise (ours)."""
+LOW_SOC_PERCENT = 5.0
+"""Below this SoC the discharge current goes down, to LOW_PART of its setting at 0 % (ours)."""
+LOW_PART = 0.2
+UNBALANCED_PART = 0.2
+"""The highest cell this part of the way from the target to over-voltage, and as far from the
+lowest as the balance trigger allows ten times over: only the balancer's pace is left (ours)."""
+UNBALANCED_C = 0.05
 RECOVERY_C = 0.05
 """Charge rate in C while a cell is at or below the shutdown voltage (F24)."""
 DEEP_PART = 0.8
 """A cell below this part of the shutdown voltage is not charged at all (ours: 2.0 V for LiFePO4,
 where others refuse too)."""
+FLOAT_MARGIN_V = 0.01
+"""A cell this little above the float voltage still floats (ours)."""
 FULL = "full"
 """Rule: charged to the end. The bank treats it apart."""
 
@@ -51,6 +72,15 @@ class Bounds:
     mos_hot_c: float
     charge_curve: Curve
     discharge_curve: Curve
+    float_v: float
+    """Of a cell."""
+    tail_a: float
+    """What a full pack may take while it floats."""
+    warm_c: float
+    """Where heat begins to count: half way between recovery and over-temperature."""
+    hot_c: float
+    """Over-temperature, of charging or discharging, whichever is lower."""
+    balance_trigger_v: float
 
 
 class Facts(NamedTuple):
@@ -63,6 +93,11 @@ class Facts(NamedTuple):
     """An over-voltage alarm blocks charging."""
     overdue: tuple[Missing, ...]
     """Essentials that are unknown past their hold time."""
+    soc_percent: float | None = None
+    """As shown."""
+    trend: Trend = NO_TREND
+    yield_v: float = 0.0
+    """By how much CVL has given way to hold the highest cell at its target."""
 
 
 LimitRule = Callable[[Bounds, Facts], Reason | None]
@@ -93,6 +128,11 @@ def bounds(cell: Chemistry, parameters: Parameters) -> Bounds:
         mos_hot_c=p.mos_overtemperature_c,
         charge_curve=cell.charge_c_by_temperature,
         discharge_curve=cell.discharge_c_by_temperature,
+        float_v=min(cell.float_v, target_v),
+        tail_a=cell.full_current_c * p.design_capacity_ah,
+        warm_c=0.5 * (p.charge_overtemperature_c + p.charge_overtemperature_recovery_c),
+        hot_c=min(p.charge_overtemperature_c, p.discharge_overtemperature_c),
+        balance_trigger_v=p.balance_trigger_v,
     )
 
 
@@ -245,13 +285,122 @@ def _mos(b: Bounds, f: Facts, setting: Reason) -> Reason | None:
     )
 
 
-_FULL = Reason(
-    rule=FULL, value=0.0, clears=f"the SoC is below {REBULK_PERCENT:g} % or the cells have sunk"
-)
+_FULL_CLEARS = f"the SoC is below {REBULK_PERCENT:g} % or the cells have sunk"
+_FULL = Reason(rule=FULL, value=0.0, clears=_FULL_CLEARS)
 
 
-def _full(_: Bounds, f: Facts) -> Reason | None:
-    return _FULL if f.full else None
+def _full(b: Bounds, f: Facts) -> Reason | None:
+    """Take nothing until the cells have sunk to the float voltage, then what holds them there."""
+    if not f.full:
+        return None
+    highest = f.view.cell_max
+    if highest is None or highest.voltage_v > b.float_v + FLOAT_MARGIN_V:
+        return _FULL
+    return Reason(rule=FULL, value=min(b.tail_a, b.ccl.value), clears=_FULL_CLEARS)
+
+
+def _charge_board(b: Bounds, f: Facts) -> Reason | None:
+    return _board(f, b.ccl)
+
+
+def _discharge_board(b: Bounds, f: Facts) -> Reason | None:
+    return _board(f, b.dcl)
+
+
+def _board(f: Facts, setting: Reason) -> Reason | None:
+    """Return what the board carries for long, where it is of a known model (R1, R18)."""
+    identity = f.view.reading.identity
+    board = None if identity is None or identity.model is None else _BOARDS.get(identity.model)
+    if board is None or board[1] >= setting.value:
+        return None
+    name, most_a = board
+    return Reason(rule="what the board carries", value=most_a, source=name)
+
+
+_BOARDS = {
+    alias: (name, board.continuous_current_a)
+    for name, board in HARDWARE_MODELS.items()
+    for alias in (name, name.replace("-", "_"))
+}
+"""By the name as boards tell it, with either dash."""
+
+
+def _charge_ahead(b: Bounds, f: Facts) -> Reason | None:
+    """Take the current down before a cell that runs away, or heat, trips a protection."""
+    highest, rate = f.view.cell_max, f.trend.cell_max_v_per_s
+    current_a = f.view.quantities[Quantity.CURRENT]
+    if current_a is None or current_a <= 0.0:
+        return None
+    if highest is not None and highest.voltage_v > b.cell_target_v and rate > LEAST_RATE_V_PER_S:
+        due_s = max((b.cell_overvoltage_v - highest.voltage_v) / rate, 0.0)
+        if due_s < AHEAD_S:
+            return _ahead("over-voltage ahead", current_a, due_s, AHEAD_S, f"cell {highest.cell}")
+    return _heat_ahead(b, f, current_a)
+
+
+def _discharge_ahead(b: Bounds, f: Facts) -> Reason | None:
+    """The same for discharging."""
+    lowest, rate = f.view.cell_min, -f.trend.cell_min_v_per_s
+    current_a = f.view.quantities[Quantity.CURRENT]
+    if current_a is None or current_a >= 0.0:
+        return None
+    if lowest is not None and lowest.voltage_v < b.cell_low_v and rate > LEAST_RATE_V_PER_S:
+        due_s = max((lowest.voltage_v - b.cell_undervoltage_v) / rate, 0.0)
+        if due_s < AHEAD_S:
+            return _ahead("under-voltage ahead", -current_a, due_s, AHEAD_S, f"cell {lowest.cell}")
+    return _heat_ahead(b, f, -current_a)
+
+
+def _heat_ahead(b: Bounds, f: Facts, current_a: float) -> Reason | None:
+    warmest, rate = f.view.temperature_max, f.trend.warmest_k_per_s
+    if warmest is not None and warmest.temperature_c > b.warm_c and rate > LEAST_RATE_K_PER_S:
+        due_s = max((b.hot_c - warmest.temperature_c) / rate, 0.0)
+        if due_s < AHEAD_HEAT_S:
+            return _ahead("over-temperature ahead", current_a, due_s, AHEAD_HEAT_S, warmest.sensor)
+    mos_c, rate = f.view.quantities[Quantity.MOS_TEMPERATURE], f.trend.mos_k_per_s
+    if mos_c is not None and mos_c > b.mos_warm_c and rate > LEAST_RATE_K_PER_S:
+        due_s = max((b.mos_hot_c - mos_c) / rate, 0.0)
+        if due_s < AHEAD_S:
+            return _ahead("over-temperature ahead", current_a, due_s, AHEAD_S, "MOSFET")
+    return None
+
+
+def _ahead(rule: str, current_a: float, due_s: float, within_s: float, source: str) -> Reason:
+    return Reason(
+        rule=rule,
+        value=current_a * due_s / within_s,
+        source=source,
+        measured=due_s,
+        threshold=within_s,
+        unit="s",
+        clears="it moves more slowly",
+    )
+
+
+def _unbalanced(b: Bounds, f: Facts) -> Reason | None:
+    """Leave the balancer time: more current would only lift the highest cell further."""
+    highest, spread_v = f.view.cell_max, f.view.quantities[Quantity.CELL_DIFFERENCE]
+    if highest is None or spread_v is None or spread_v < 10 * b.balance_trigger_v:
+        return None
+    limit_v = b.cell_target_v + UNBALANCED_PART * (b.cell_overvoltage_v - b.cell_target_v)
+    if highest.voltage_v <= limit_v:
+        return None
+    return _by_cell("cells out of balance", UNBALANCED_C * f.capacity_ah, highest, limit_v)
+
+
+def _low_soc(b: Bounds, f: Facts) -> Reason | None:
+    soc = f.soc_percent
+    if soc is None or soc >= LOW_SOC_PERCENT:
+        return None
+    part = LOW_PART + (1.0 - LOW_PART) * soc / LOW_SOC_PERCENT
+    return Reason(
+        rule="state of charge",
+        value=part * b.dcl.value,
+        measured=soc,
+        threshold=LOW_SOC_PERCENT,
+        unit="%",
+        clears="it is at the threshold or above",
+    )
 
 
 def _overvoltage(b: Bounds, f: Facts) -> Reason | None:
@@ -268,15 +417,28 @@ def _overvoltage(b: Bounds, f: Facts) -> Reason | None:
 
 
 def _cell_excess(b: Bounds, f: Facts) -> Reason | None:
+    """Let CVL give way at once where the highest cell is far above its target."""
     highest, voltage_v = f.view.cell_max, f.view.voltage_v
-    if highest is None or highest.voltage_v <= b.cell_target_v:
+    if highest is None:
+        return None
+    near_v = b.cell_target_v + CVL_FAR_PART * (b.cell_overvoltage_v - b.cell_target_v)
+    if highest.voltage_v <= near_v:
         return None
     setting_v = b.cvl.value
-    excess_v = CVL_GAIN * b.cells * (highest.voltage_v - b.cell_target_v)
+    excess_v = CVL_GAIN * b.cells * (highest.voltage_v - near_v)
     value = setting_v - min(excess_v, CVL_YIELD * setting_v)
     if voltage_v is not None:
         value = min(max(value, voltage_v - CVL_MARGIN_V), setting_v)
-    return _by_cell("highest cell", value, highest, b.cell_target_v)
+    return _by_cell("highest cell far above its target", value, highest, near_v)
+
+
+def _cell_held(b: Bounds, f: Facts) -> Reason | None:
+    """Hold the highest cell at its target by what CVL has given way so far."""
+    highest = f.view.cell_max
+    if highest is None or f.yield_v <= 0.0:
+        return None
+    value = b.cvl.value - f.yield_v
+    return _by_cell("highest cell held at its target", value, highest, b.cell_target_v)
 
 
 CHARGE: tuple[LimitRule, ...] = (
@@ -286,6 +448,9 @@ CHARGE: tuple[LimitRule, ...] = (
     _charge_taper,
     _charge_temperature,
     _charge_mos,
+    _charge_board,
+    _charge_ahead,
+    _unbalanced,
     _full,
 )
 DISCHARGE: tuple[LimitRule, ...] = (
@@ -294,5 +459,8 @@ DISCHARGE: tuple[LimitRule, ...] = (
     _discharge_taper,
     _discharge_temperature,
     _discharge_mos,
+    _discharge_board,
+    _discharge_ahead,
+    _low_soc,
 )
-VOLTAGE: tuple[LimitRule, ...] = (_overvoltage, _cell_excess)
+VOLTAGE: tuple[LimitRule, ...] = (_overvoltage, _cell_excess, _cell_held)

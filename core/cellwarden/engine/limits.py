@@ -10,15 +10,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cellwarden.engine.limit_rules import CHARGE, DISCHARGE, VOLTAGE, Facts, LimitRule, bounds
+from cellwarden.engine.limit_rules import (
+    CHARGE,
+    CVL_YIELD,
+    DISCHARGE,
+    VOLTAGE,
+    Facts,
+    LimitRule,
+    bounds,
+)
+from cellwarden.engine.limit_trend import NO_TREND, Trend, follow
 from cellwarden.engine.ramp import Moment, Ramp, Slope
-from cellwarden.model import Chemistry, Limit, Limits, Parameters, Reason
+from cellwarden.engine.soc import FULL_MARGIN_V
+from cellwarden.engine.view import View
+from cellwarden.model import ChargePhase, Chemistry, Limit, Limits, Parameters, Reason
 
 RISE_A_PER_S = 5.0
 RISE_PART_PER_S = 0.02
 """Currents rise by 5 A/s, or by this part of the setting a second where that is more (ours)."""
-RISE_CVL_PART_PER_S = 0.0002
-"""CVL rises by this part of itself a second: 1 % in 50 s (ours)."""
+RISE_CVL_V_PER_S = 0.045 / 60
+"""CVL rises by less than 50 mV a minute, so that no inverter hunts after it (ours)."""
+HOLD_PER_S = 0.02
+"""Per second, CVL gives way by this part of the highest cell's excess (ours): a cell in the knee
+follows CVL one to one, an inverter within 10 s, so the loop stays well damped."""
+HOLD_STILL_V = 0.002
+"""An excess below this is met: cells are read to 1 mV."""
 
 
 class Stops(NamedTuple):
@@ -40,6 +56,9 @@ class LimitMemory:
     voltage: Ramp
     limits: Limits
     """As given out."""
+    trend: Trend = NO_TREND
+    yield_v: float = 0.0
+    """By how much CVL gives way to hold the highest cell at its target."""
 
 
 class LimitDecider:
@@ -57,7 +76,7 @@ class LimitDecider:
         self._dvl = Limit(value=dvl.value, reasons=(dvl,))
         self._charge = Slope(setting=ccl, per_s=rise_a_per_s(ccl.value), current=True)
         self._discharge = Slope(setting=dcl, per_s=rise_a_per_s(dcl.value), current=True)
-        self._voltage = Slope(setting=cvl, per_s=RISE_CVL_PART_PER_S * cvl.value, current=False)
+        self._voltage = Slope(setting=cvl, per_s=RISE_CVL_V_PER_S, current=False)
 
     def start(self, reason: Reason) -> LimitMemory:
         """Return the limits before anything is known: 0 A for this reason, CVL as set."""
@@ -72,12 +91,22 @@ class LimitDecider:
         self, memory: LimitMemory, facts: Facts, stops: Stops, moment: Moment
     ) -> LimitMemory:
         """Return the limits of this step."""
+        trend, yield_v = memory.trend, memory.yield_v
+        if moment.fresh:
+            trend = follow(trend, facts.view)
+            yield_v = self._yielded(yield_v, facts.view, moment.passed_s)
+            facts = facts._replace(trend=trend, yield_v=yield_v)
         charge = self._charge.move(memory.charge, self._rules(stops.charge, CHARGE, facts), moment)
         discharge = self._discharge.move(
             memory.discharge, self._rules(stops.discharge, DISCHARGE, facts), moment
         )
         voltage = self._voltage.move(memory.voltage, self._rules((), VOLTAGE, facts), moment)
-        if charge is memory.charge and discharge is memory.discharge and voltage is memory.voltage:
+        if (
+            charge is memory.charge
+            and discharge is memory.discharge
+            and voltage is memory.voltage
+            and trend is memory.trend
+        ):
             return memory
         limits = memory.limits
         ccl, dcl, cvl = charge.limit, discharge.limit, voltage.limit
@@ -90,7 +119,33 @@ class LimitDecider:
             and cvl is limits.charge_voltage
         ):
             limits = self._limits(cvl, ccl, dcl)
-        return LimitMemory(charge=charge, discharge=discharge, voltage=voltage, limits=limits)
+        return LimitMemory(
+            charge=charge,
+            discharge=discharge,
+            voltage=voltage,
+            limits=limits,
+            trend=trend,
+            yield_v=yield_v,
+        )
+
+    def charge_phase(self, view: View, *, full: bool, blocked: bool) -> ChargePhase:
+        """Return where this pack stands; `blocked`: an alarm forbids charging it."""
+        if blocked:
+            return ChargePhase.BLOCKED
+        if full:
+            return ChargePhase.FLOAT
+        highest = view.cell_max
+        top_v = self.bounds.cell_target_v - FULL_MARGIN_V
+        if highest is not None and highest.voltage_v >= top_v:
+            return ChargePhase.ABSORPTION
+        return ChargePhase.BULK
+
+    def _yielded(self, yield_v: float, view: View, passed_s: float) -> float:
+        highest, bounds = view.cell_max, self.bounds
+        if highest is None:
+            return yield_v
+        most_v = CVL_YIELD * bounds.cvl.value
+        return hold_cell(yield_v, highest.voltage_v - bounds.cell_target_v, most_v, passed_s)
 
     def _rules(
         self, stops: tuple[Reason, ...], rules: Sequence[LimitRule], facts: Facts
@@ -126,3 +181,17 @@ _NOTHING = Ramp(value=0.0, newest=0.0, before=0.0)
 def rise_a_per_s(setting_a: float) -> float:
     """Return how fast a current limit may rise, in A/s."""
     return max(RISE_A_PER_S, RISE_PART_PER_S * setting_a)
+
+
+def hold_cell(yield_v: float, excess_v: float, most_v: float, passed_s: float) -> float:
+    """Return by how much CVL gives way after `passed_s` with the highest cell at this excess.
+
+    An integrator: it stands still where the cell is at its target, whatever it takes to keep it
+    there (an inverter that overshoots, F41; one cell that is fuller than the rest). It moves no
+    faster than CVL may.
+    """
+    if abs(excess_v) <= HOLD_STILL_V or (excess_v < 0.0 and yield_v == 0.0):
+        return yield_v
+    rate = HOLD_PER_S * excess_v
+    rate = min(max(rate, -RISE_CVL_V_PER_S), RISE_CVL_V_PER_S)
+    return min(max(yield_v + rate * passed_s, 0.0), most_v)

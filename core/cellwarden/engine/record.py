@@ -83,19 +83,19 @@ def read_gauge(
         if record.get(key) != now:
             raise ValueError(f"{key} was {record.get(key)!r} and is now {now:g}")
     soc = record.get("soc_percent")
-    sigma = _number(record, "soc_sigma_percent", 0.0, 100.0)
+    sigma = number(record, "soc_sigma_percent", 0.0, 100.0)
     sigma = min(sigma + 100 * SILENT_C * silent_s(off_for_s) / 3600, SIGMA_MAX)
     basis, full = record.get("soc_basis"), record.get("full")
     if not isinstance(basis, str) or not isinstance(full, bool):
         raise ValueError("soc_basis or full is damaged")  # noqa: TRY004  # a bad record
     estimate = record.get("estimate")
     return Gauge(
-        soc_percent=None if soc is None else _number(record, "soc_percent", 0.0, 100.0),
+        soc_percent=None if soc is None else number(record, "soc_percent", 0.0, 100.0),
         sigma_percent=sigma,
         basis=basis,
         full=full,
-        charged_ah=_number(record, "charged_ah", 0.0, math.inf),
-        discharged_ah=_number(record, "discharged_ah", 0.0, math.inf),
+        charged_ah=number(record, "charged_ah", 0.0, math.inf),
+        discharged_ah=number(record, "discharged_ah", 0.0, math.inf),
         empty=record.get("empty") is True,
         estimate=None if estimate is None else read_estimate(estimate, parameters.cell_count),
     )
@@ -141,13 +141,13 @@ def read_watches(
         where = trip.get("where")
         if not isinstance(where, str):
             raise ValueError(f"the trip of {name} is damaged")  # noqa: TRY004  # a bad record
-        held_s = _number(trip, "held_s", 0.0, math.inf)
+        held_s = number(trip, "held_s", 0.0, math.inf)
         row = rows.get(name)
         if row is None:
             continue
         if row.release_s is not None:
-            held_s = row.release_s - _number(trip, "remaining_s", 0.0, row.release_s)
-        value = _number(trip, "value", -1e9, 1e9)
+            held_s = row.release_s - number(trip, "remaining_s", 0.0, row.release_s)
+        value = number(trip, "value", -1e9, 1e9)
         alarms[name] = Watch(alarm=protection.alarm(row, value, where, now_s - held_s))
     if not alarms:
         return protection.idle
@@ -157,7 +157,8 @@ def read_watches(
 _NAMES = frozenset(rule.name for rule in RULES)
 
 
-def _number(record: Mapping[str, object], key: str, low: float, high: float) -> float:
+def number(record: Mapping[str, object], key: str, low: float, high: float) -> float:
+    """Return a number of a record; ValueError, with what is wrong, for anything else."""
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key} is {value!r}, not a number")  # noqa: TRY004  # a bad record

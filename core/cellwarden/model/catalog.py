@@ -25,6 +25,9 @@ class Chemistry:
     absolute_min_v: float
     full_current_c: float
     """Tail current, in C, below which a pack at its charge voltage counts as full."""
+    float_v: float
+    """What a full cell is held at: above its rest voltage by little, so that nothing is used from
+    it and nothing ages it (ours)."""
     charge_c_by_temperature: Curve
     """(°C, highest charge rate in C); below the first and above the last point none (R26, X9)."""
     discharge_c_by_temperature: Curve
@@ -59,6 +62,7 @@ _LIFEPO4 = Chemistry(
     absolute_max_v=3.65,
     absolute_min_v=2.50,
     full_current_c=0.05,
+    float_v=3.375,
     # R26: under 0.1 C while hot (50..55 °C), at most 0.2 C from 0 to 10 °C.
     charge_c_by_temperature=(
         (0.0, 0.1),
@@ -95,6 +99,7 @@ _LI_ION = Chemistry(
     absolute_max_v=4.20,
     absolute_min_v=2.80,
     full_current_c=0.05,
+    float_v=4.07,
     charge_c_by_temperature=(
         (0.0, 0.1),
         (10.0, 0.3),
@@ -125,6 +130,7 @@ _LTO = Chemistry(
     absolute_max_v=2.80,
     absolute_min_v=1.70,
     full_current_c=0.05,
+    float_v=2.50,
     charge_c_by_temperature=((-20.0, 0.2), (0.0, 1.0), (50.0, 1.0), (60.0, 0.2)),
     discharge_c_by_temperature=((-30.0, 0.2), (0.0, 1.0), (50.0, 1.0), (60.0, 0.2)),
     flat_percent=None,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cellwarden.model import AlarmKind, BankPhase, PackPhase, Severity
+from cellwarden.model import AlarmKind, BankPhase, ChargePhase, PackPhase, Severity
 from support.packs import all_cells, with_cell
 from support.racks import Rack, currents
 
@@ -77,13 +77,17 @@ def test_two_equal_packs_give_twice_the_current() -> None:
 def test_no_pack_is_overloaded_by_its_share() -> None:
     rack = Rack({"left": 100.0, "right": 300.0})
     rack.cycles(60)
-    assert currents(rack.state) == pytest.approx((200.0, 400.0))
+    # By size 200 and 400 A; how packs of unequal size share was not seen yet.
+    assert currents(rack.state) == pytest.approx((160.0, 320.0))
+    assert rack.state.limits.charge_current.binding.rule == (
+        "how unequal packs share is not seen yet"
+    )
     # The small one may take 10 A of its 50; a quarter of the bank's current is its share.
     state = rack.cycle(left={"mos_temperature_c": 74.0})
-    assert currents(state) == pytest.approx((40.0, 80.0))
-    binding = state.limits.charge_current.binding
-    assert (binding.pack, binding.rule) == ("left", "MOSFET temperature")
-    assert binding.value == pytest.approx(40.0)
+    assert currents(state) == pytest.approx((32.0, 64.0))
+    reason = state.limits.charge_current.reasons[1]
+    assert (reason.pack, reason.rule) == ("left", "MOSFET temperature")
+    assert reason.value == pytest.approx(40.0)
 
 
 def test_the_bank_falls_at_once_and_rises_slowly() -> None:
@@ -101,11 +105,11 @@ def test_the_lowest_charge_voltage_rules_and_names_its_pack() -> None:
     rack = Rack()
     rack.cycles(60)
     state = rack.cycle(right=with_cell(5, 3.55))
-    assert state.limits.cvl_v == pytest.approx(54.4)
+    assert state.limits.cvl_v == pytest.approx(54.88)
     assert state.limits.charge_voltage.binding.pack == "right"
     rack.cycle()
     rack.cycle()
-    assert 54.4 < rack.state.limits.cvl_v < 54.5
+    assert 54.88 < rack.state.limits.cvl_v < 54.885
 
 
 def test_a_pack_that_must_not_charge_while_its_fet_conducts_stops_the_bank() -> None:
@@ -141,12 +145,15 @@ def test_with_every_fet_open_nothing_is_allowed() -> None:
 def test_a_full_pack_does_not_end_the_charge_of_the_other() -> None:
     rack = Rack()
     full = {"current_a": 1.0, **all_cells(3.45)}
-    rack.cycles(70, left=full)
+    almost = {"current_a": 9.0, **all_cells(3.43)}
+    rack.cycles(70, left=full, right=almost)
     assert rack.packs[0].limits.charge_current.binding.rule == "full"
-    assert rack.state.limits.ccl_a == 100
+    # The full one takes 8 A less, so at 92 A the other has its 50 A.
+    assert rack.state.limits.ccl_a == pytest.approx(92)
     state = rack.cycles(70, left=full, right=full)
     assert state.limits.ccl_a == 0
-    assert {(r.pack, r.rule) for r in state.limits.charge_current.reasons} == {
+    assert state.charge_phase is ChargePhase.FLOAT
+    assert {(r.pack, r.rule) for r in state.limits.charge_current.reasons} >= {
         ("left", "full"),
         ("right", "full"),
     }
@@ -159,18 +166,22 @@ def test_packs_that_leave_full_one_after_another_let_the_charge_start_once() -> 
     used = {"current_a": -90.0, **all_cells(3.34)}
     given = []
     for n in range(200):
-        right = used if n > 2 else {"current_a": 0.0, **all_cells(3.34)}
+        right = used if n > 2 else {"current_a": -89.0, **all_cells(3.34)}
         given.append(rack.cycle(left=used, right=right).limits.ccl_a)
     started = given.index(next(a for a in given if a > 0))
     assert all(a > 0 for a in given[started:])
-    assert given[-1] == 100
+    assert given[-1] > 98
 
 
 def test_a_full_pack_whose_cell_runs_away_still_lowers_the_charge_of_all() -> None:
     rack = Rack()
-    rack.cycles(70, left={"current_a": 1.0, **all_cells(3.45)})
-    state = rack.cycle(left={"current_a": 1.0, **with_cell(3, 3.54, 3.45)})
-    assert state.limits.ccl_a == pytest.approx(40.0)
+    almost = {"current_a": 9.0, **all_cells(3.43)}
+    rack.cycles(70, left={"current_a": 1.0, **all_cells(3.45)}, right=almost)
+    assert rack.state.limits.ccl_a == pytest.approx(92)
+    state = rack.cycle(left={"current_a": 1.0, **with_cell(3, 3.59, 3.45)}, right=almost)
+    reason = state.limits.charge_current.binding
+    assert (reason.pack, reason.rule) == ("left", "cell voltage taper")
+    assert state.limits.ccl_a < 20
 
 
 # Start
@@ -207,7 +218,7 @@ def test_a_pack_that_joins_neither_stops_the_bank_nor_lets_it_leap() -> None:
 def test_a_pack_that_joins_with_a_fault_stops_the_bank_at_once() -> None:
     rack = Rack()
     rack.cycles(60, silent=("right",))
-    assert rack.cycle(right=all_cells(3.62)).limits.ccl_a == 0
+    assert rack.cycle(right=with_cell(3, 3.62)).limits.ccl_a == 0
 
 
 # Loss

@@ -90,7 +90,7 @@ def test_a_lowered_charge_voltage_is_kept_over_a_loss() -> None:
     bench = Bench()
     bench.settle(60)
     bench.hear(**with_cell(7, 3.55))
-    assert bench.wait(10.0).limits.cvl_v == pytest.approx(54.4)
+    assert bench.wait(10.0).limits.cvl_v == pytest.approx(54.88)
 
 
 def test_who_answered_is_known_even_while_lost() -> None:

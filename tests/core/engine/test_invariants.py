@@ -162,7 +162,7 @@ def test_whatever_a_bms_says_the_answer_is_safe(history) -> None:
             step = max(5 * min(passed_s, 3.0), 1.0) + 1e-9
             assert limits.ccl_a <= before.limits.ccl_a + step
             assert limits.dcl_a <= before.limits.dcl_a + step
-            assert limits.cvl_v <= before.limits.cvl_v + 0.0002 * 55.2 * passed_s + 1e-9
+            assert limits.cvl_v <= before.limits.cvl_v + 0.045 / 60 * passed_s + 1e-9
         before = state
 
 
@@ -221,8 +221,11 @@ def test_whatever_the_packs_say_the_bank_is_safe(histories_of, policy: str) -> N
         if not online:
             assert (limits.ccl_a, limits.dcl_a) == (0, 0)
             assert state.soc_percent is None
+        apart = {m.pack for m in state.members if "not counted on" in m.why}
         for pack in online:
-            assert limits.cvl_v <= pack.limits.cvl_v or policy == "hold"
+            if pack.pack in apart:  # it hangs on no bus bar that the others do
+                continue
+            assert limits.cvl_v <= pack.limits.cvl_v + 1e-9 or policy == "hold"
             conducts = pack.reading.charge_fet_on is not False
             if conducts and any(a.blocks_charge for a in pack.alarms):
                 assert limits.ccl_a == 0

@@ -59,7 +59,7 @@ def test_the_charge_voltage_never_exceeds_what_the_chemistry_stands(chemistry: s
 )
 def test_the_charge_current_falls_with_the_highest_cell(cell_v: float, ccl_a: float) -> None:
     bench = settled(current_a=10.0, **all_cells(3.40))
-    state = bench.hear(current_a=10.0, **with_cell(7, cell_v, 3.40))
+    state = bench.hear(current_a=10.0, **with_cell(7, cell_v, cell_v - 0.01))
     assert state.limits.ccl_a == pytest.approx(ccl_a)
     assert state.charge_allowed is (ccl_a > 0)
     assert state.limits.dcl_a == 100
@@ -78,16 +78,17 @@ def test_the_discharge_current_falls_with_the_lowest_cell(cell_v: float, dcl_a: 
     assert state.limits.ccl_a == 50
 
 
-# CVL gives way by half the excess times the cells (0.4 V for 50 mV), at most 2 %, but stays
-# within 0.2 V of the voltage that the pack has.
+# Beyond 3.51 V, 40 % of the way from the target to over-voltage, CVL gives way at once by half the
+# excess times the cells (0.32 V for 40 mV), at most 2 %, but stays within 0.2 V of the voltage that
+# the pack has. Below that it moves by 45 mV a minute.
 @pytest.mark.parametrize(
     ("cell_v", "others_v", "cvl_v"),
     [
         (3.45, 3.40, 55.2),
-        (3.50, 3.30, 54.8),
-        (3.55, 3.30, 54.4),
-        (3.59, 3.30, 54.096),
-        (3.50, 3.45, 55.05),
+        (3.50, 3.30, 55.19925),
+        (3.55, 3.30, 54.88),
+        (3.59, 3.30, 54.56),
+        (3.59, 3.45, 55.14),
         (3.65, 3.30, 53.15),  # above the over-voltage limit: no more than the pack has
         (3.65, 3.10, 51.2),  # but never below the nominal voltage
     ],
@@ -101,7 +102,7 @@ def test_a_runaway_cell_lowers_the_charge_voltage(cell_v, others_v, cvl_v) -> No
 def test_without_a_pack_voltage_the_runaway_cell_still_lowers_the_charge_voltage() -> None:
     bench = settled()
     cells = (None, 3.55) + (3.3,) * 14
-    assert bench.hear(cell_voltages_v=cells, voltage_v=None).limits.cvl_v == pytest.approx(54.4)
+    assert bench.hear(cell_voltages_v=cells, voltage_v=None).limits.cvl_v == pytest.approx(54.88)
     cells = (None, 3.70) + (3.3,) * 14
     assert bench.hear(cell_voltages_v=cells, voltage_v=None).limits.cvl_v == pytest.approx(54.096)
 
@@ -114,19 +115,19 @@ def test_an_over_voltage_alarm_of_the_bms_holds_the_charge_voltage_at_what_the_p
     assert state.limits.cvl_v == pytest.approx(54.4)
     assert state.limits.ccl_a == 0
     state = settled().hear(alarms=(told,), **all_cells(3.46))
-    assert state.limits.cvl_v == pytest.approx(55.16)
+    assert state.limits.cvl_v == pytest.approx(55.1998)
 
 
-def test_the_charge_voltage_rises_slowly() -> None:
+def test_the_charge_voltage_rises_by_45_mv_a_minute() -> None:
     bench = settled(current_a=10.0)
     bench.settle(2, current_a=10.0, **with_cell(7, 3.55))
-    assert bench.state.limits.cvl_v == pytest.approx(54.4)
+    assert bench.state.limits.cvl_v == pytest.approx(54.88)
     bench.hear(current_a=10.0)
-    assert bench.state.limits.cvl_v == pytest.approx(54.4)  # one reading is not enough
-    bench.hear(current_a=10.0)
-    assert bench.state.limits.cvl_v == pytest.approx(54.41104)
+    assert bench.state.limits.cvl_v == pytest.approx(54.88)  # one reading is not enough
+    bench.settle(60, current_a=10.0)
+    assert bench.state.limits.cvl_v == pytest.approx(54.925)
     assert bench.state.limits.charge_voltage.binding.rule == "rising slowly"
-    bench.settle(80, current_a=10.0)
+    bench.settle(400, current_a=10.0)
     assert bench.state.limits.cvl_v == pytest.approx(55.2)
 
 
@@ -211,7 +212,7 @@ def test_a_deeply_discharged_cell_is_charged_gently_or_not_at_all(cell_v, ccl_a,
 
 def test_the_chain_stands_tightest_first_and_ends_with_the_setting() -> None:
     bench = settled()
-    bench.hear(temperatures_c=(12.5, 25.0), mos_temperature_c=74.0, **with_cell(7, 3.525))
+    bench.hear(temperatures_c=(12.5, 25.0), mos_temperature_c=74.0, **with_cell(7, 3.525, 3.5))
     chain = bench.state.limits.charge_current.reasons
     assert [(r.rule, pytest.approx(r.value)) for r in chain] == [
         ("MOSFET temperature", 10.0),
@@ -222,7 +223,9 @@ def test_the_chain_stands_tightest_first_and_ends_with_the_setting() -> None:
 
 
 def test_ties_stand_in_table_order() -> None:
-    state = settled().hear(charge_switch_on=False, mos_temperature_c=75.0, **with_cell(7, 3.65))
+    state = settled().hear(
+        charge_switch_on=False, mos_temperature_c=75.0, **with_cell(7, 3.65, 3.64)
+    )
     assert rules(state.limits.charge_current) == [
         "the charge switch is off in the BMS",
         "cell voltage taper",
@@ -306,7 +309,7 @@ def test_a_full_pack_takes_no_more_until_it_was_used() -> None:
     assert limits.cvl_v == pytest.approx(55.2)
     assert limits.dcl_a == 100
     bench.settle(100, current_a=-100.0, **all_cells(3.33))  # 2.8 %
-    assert bench.state.limits.ccl_a == 0
+    assert bench.state.limits.ccl_a == 5  # it floats
     bench.settle(30, current_a=-100.0, **all_cells(3.33))
     assert bench.state.limits.ccl_a == 50
 
