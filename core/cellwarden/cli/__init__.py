@@ -27,6 +27,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "decode": ("cellwarden.cli.decode", "explain a captured frame"),
     "encode": ("cellwarden.cli.encode", "show the frames an inverter would be sent for a state"),
     "replay": ("cellwarden.cli.replay", "run recorded readings through the engine"),
+    "repair": ("cellwarden.cli.repair", "a guide through measuring and repairing"),
     "plugins": ("cellwarden.cli.plugins", "list what is installed"),
 }
 """Module and summary of each command of the core; the module's own COMMAND says the same."""

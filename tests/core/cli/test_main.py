@@ -46,7 +46,7 @@ def test_a_misspelled_command_is_a_wrong_call_and_the_near_one_is_named(call: Ca
     assert called.status == 2
     assert called.err == (
         "cellwarden: there is no command 'stauts'; did you mean status?"
-        " commands: config, decode, encode, greet, plugins, replay, run, status\n"
+        f" commands: {', '.join(sorted({*BUILT_IN, 'greet'}))}\n"
     )
 
 
