@@ -35,9 +35,14 @@ class VictronOptions:
         help="last part of the D-Bus name com.victronenergy.battery.<service>",
         check=_wrong_suffix,
     )
+    packs: bool = option(
+        False,
+        help="true: each pack is shown as a battery of its own as well, with its cells; the bank"
+        " stays the only BMS",
+    )
     device_instance: int = option(
         1,
-        help="VRM instance: unique among the batteries of this GX device, and the same for ever",
+        help="VRM instance to wish for; the GX allots one that is free, and keeps it for ever",
         minimum=0,
         maximum=255,
     )

@@ -1,4 +1,4 @@
-"""The life of the Victron output: when it is on the bus, and with what.
+"""The Victron output: the bank as the one BMS, and on request every pack beside it.
 
 Venus' system calculator has no age check: whatever stands on the bus stays in force for ever. So
 what is there must end by itself. While the bank is live its values are published; when it falls
@@ -8,42 +8,28 @@ service leaves the bus, which is what Venus takes for a lost BMS. It comes back 
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+import re
+from collections.abc import Callable, Mapping
 
-from cellwarden.errors import LinkError
 from cellwarden.hooks import OutputContext
 from cellwarden.interfaces import Feed, Gate
 from cellwarden.model import BankPhase, BankState
-from cellwarden.runtime.backoff import Backoff
+from cellwarden.runtime.folders import VENUS_MARK
+from cellwarden_victron import views
 from cellwarden_victron.config import VictronOptions
 from cellwarden_victron.dbus_library import load
-from cellwarden_victron.items import blocked, fixed_values, moving_values, silenced
-from cellwarden_victron.paths import BY_PATH, About
-from cellwarden_victron.service import BatteryService
-from cellwarden_victron.sources import charge_voltage_v
+from cellwarden_victron.presence import Place, Presence
+from cellwarden_victron.rows import About
 
 LOG = logging.getLogger(__name__)
 
-BUS_TIMEOUT_S = 2.0
-"""How long the daemon may take to connect us or to give the name, real s."""
-LEAVE_TIMEOUT_S = 1.0
+SETTINGS_PATIENCE_S = 60.0
+"""How long to wait for the settings of a GX, which start about when we do, real s."""
 
 
-def publishable(
-    state: BankState | None, age_s: float | None, options: VictronOptions
-) -> BankState | None:
-    """Return what should stand on the bus now, None for not being there at all.
-
-    `age_s` is the age of the decision in controller s.
-    """
-    if state is None or age_s is None or state.phase in (BankPhase.STARTING, BankPhase.GONE):
-        return None
-    if charge_voltage_v(state) is None or age_s > options.leave_after_s:
-        return None
-    if age_s > options.stale_after_s:
-        return silenced(state, "the controller does not decide")
-    return state
+def unique_name(*parts: str) -> str:
+    """Return a name for the settings: letters, digits and `_`, ours at the beginning."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", "_".join(("cellwarden", *parts)))
 
 
 class VictronOutput:
@@ -51,48 +37,81 @@ class VictronOutput:
 
     def __init__(self, options: VictronOptions, context: OutputContext) -> None:
         self._options = options
+        self._context = context
         self._library = load()
-        self._service = BatteryService(self._library, options.bus, options.service, BY_PATH)
-        self._fixed = fixed_values(
-            About(
-                product_name=options.product_name,
-                custom_name=context.bank,
-                connection=options.connection,
-                device_instance=options.device_instance,
-                bluetooth=options.bluetooth,
-            )
+        self._patience = views.Patience(options.stale_after_s, options.leave_after_s)
+        self._sane: views.Sane | None = None
+        self._gate: Gate | None = None
+        self._bank = self._presence(
+            options.service,
+            bms=True,
+            name=context.bank,
+            instance=options.device_instance,
+            unique=lambda _: unique_name(options.service),
         )
-        self._backoff = Backoff(1.0, 30.0)
-        self._retry_at: float | None = None
-        self._last_error = ""
+        self._packs: dict[str, Presence] = {}
 
-    async def run(self, feed: Feed, gate: Gate) -> None:  # noqa: ARG002  # nothing is writable yet
+    def _presence(
+        self,
+        suffix: str,
+        *,
+        bms: bool,
+        name: str,
+        instance: int,
+        unique: Callable[[BankState], str],
+    ) -> Presence:
+        options = self._options
+        place = Place(
+            bus=options.bus,
+            suffix=suffix,
+            bms=bms,
+            about=About(
+                product_name=options.product_name,
+                custom_name=name,
+                connection=options.connection,
+                device_instance=instance,
+                bluetooth=options.bluetooth,
+            ),
+            unique=unique,
+            settings_patience_s=SETTINGS_PATIENCE_S if VENUS_MARK.is_dir() else 0.0,
+        )
+        presence = Presence(self._library, place, self._context.name)
+        presence.gate = self._gate
+        return presence
+
+    async def run(self, feed: Feed, gate: Gate) -> None:
         """Serve until the controller stops; on any other end, too, leave the bus in good order."""
+        self._gate = self._bank.gate = gate
         try:
             while True:
                 state = await feed.next(self._patience_s(feed)) or feed.latest()
+                self._sane = views.sane(state, self._sane)
                 if state is not None and state.phase is BankPhase.STOPPING:
                     await self._say_goodbye(state)
                     return
-                wanted = publishable(state, feed.age_s(), self._options)
-                if wanted is None:
-                    await self._stay_away()
-                else:
-                    await self._show(wanted)
+                await self._show(state, feed.age_s())
         finally:
-            await self._leave()
+            await asyncio.gather(*(presence.leave() for presence in self._presences))
 
     def status(self) -> Mapping[str, object]:
         """Return how the service stands."""
+        service = self._bank.service
         return {
-            "service": self._service.name,
+            "service": service.name,
             "bus": self._options.bus,
-            "connected": self._service.connected,
+            "connected": service.connected,
             "library": self._library.name,
-            "signals_sent": self._service.signals,
-            "items_sent": self._service.items,
-            "last_error": self._last_error,
+            "device_instance": service.values.get("/DeviceInstance"),
+            "settings_found": service.settings_found,
+            "packs_connected": sum(p.service.connected for p in self._packs.values()),
+            "signals_sent": sum(p.service.signals for p in self._presences),
+            "items_sent": sum(p.service.sent_items for p in self._presences),
+            "last_error": self._bank.last_error,
         }
+
+    @property
+    def _presences(self) -> tuple[Presence, ...]:
+        return (self._bank, *self._packs.values())
 
     def _patience_s(self, feed: Feed) -> float | None:
         """Return how long, in real s, nothing needs doing without a new decision."""
@@ -105,61 +124,57 @@ class VictronOutput:
                 for after_s in (self._options.stale_after_s, self._options.leave_after_s)
                 if age_s <= after_s
             ]
-        if self._retry_at is not None:
-            deadlines.append(max(0.0, self._retry_at - asyncio.get_running_loop().time()))
+        now_s = asyncio.get_running_loop().time()
+        deadlines += [
+            max(0.0, presence.retry_at - now_s)
+            for presence in self._presences
+            if presence.retry_at is not None
+        ]
         return min(deadlines, default=None)
 
-    async def _show(self, state: BankState) -> None:
-        if self._service.connected:
-            self._service.publish(moving_values(state))
-            return
-        now = asyncio.get_running_loop().time()
-        cause = self._service.lost()
-        if cause is not None:
-            self._service.close()
-            self._failed(f"the bus was lost: {cause}", now)
-        if self._retry_at is None or now >= self._retry_at:
-            await self._appear(state)
+    async def _show(self, state: BankState | None, age_s: float | None) -> None:
+        """Bring every service to where it should be: those that are on the bus first."""
+        wanted = {self._bank: views.of_bank(state, age_s, self._patience, self._sane)}
+        if self._options.packs and state is not None:
+            wanted |= {
+                presence: views.of_pack(state, age_s, self._patience, name)
+                for name, presence in self._of_packs(state).items()
+            }
+        away = [p for p, view in wanted.items() if view is None or not p.show(view)]
+        if away:
+            await asyncio.gather(*(_move(p, wanted[p]) for p in away))
 
-    async def _appear(self, state: BankState) -> None:
-        try:
-            await self._service.open(self._fixed | moving_values(state), BUS_TIMEOUT_S)
-        except LinkError as error:
-            self._failed(str(error), asyncio.get_running_loop().time())
-            return
-        self._backoff.reset()
-        self._retry_at = None
-        LOG.info("%s is on the bus", self._service.name)
-
-    def _failed(self, error: str, now: float) -> None:
-        """Remember the error and when to try again; the first of a row is a warning."""
-        LOG.log(
-            logging.WARNING if self._retry_at is None else logging.DEBUG,
-            "%s: %s",
-            self._service.name,
-            error,
-        )
-        self._last_error = error
-        self._retry_at = now + self._backoff.next_s()
+    def _of_packs(self, state: BankState) -> Mapping[str, Presence]:
+        if not self._packs:
+            self._packs = {
+                pack.pack: self._presence(
+                    f"{self._options.service}_{pack.pack}",
+                    bms=False,
+                    name=pack.pack,
+                    instance=self._options.device_instance + number,
+                    unique=_by_serial_number,
+                )
+                for number, pack in enumerate(state.packs, start=1)
+            }
+        return self._packs
 
     async def _say_goodbye(self, state: BankState) -> None:
         """Let the zero limits stand until Venus has handed them on, then leave."""
-        if self._service.connected and state.limits is not None:
-            self._service.publish(moving_values(blocked(state, "the controller is stopping")))
+        shown = views.of_bank(state, 0.0, self._patience, self._sane)
+        if self._bank.service.connected and shown is not None:
+            self._bank.show(views.blocked(shown, "the controller is stopping"))
             await asyncio.sleep(self._options.stop_hold_s)
 
-    async def _stay_away(self) -> None:
-        self._retry_at = None
-        if self._service.connected:
-            await self._leave()
-            LOG.warning("%s left the bus: no battery data", self._service.name)
 
-    async def _leave(self) -> None:
-        try:
-            with suppress(LinkError):
-                async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                    await self._service.leave()
-        except TimeoutError:
-            LOG.debug("%s: the daemon did not let go in time", self._service.name)
-        finally:
-            self._service.close()
+async def _move(presence: Presence, wanted: BankState | None) -> None:
+    if wanted is None:
+        await presence.stay_away()
+    else:
+        await presence.appear(wanted)
+
+
+def _by_serial_number(state: BankState) -> str:
+    """Return a pack's name in the settings: by its BMS, wherever that is plugged in."""
+    (pack,) = state.packs
+    serial_number = pack.identity.serial_number if pack.identity else None
+    return unique_name(serial_number or pack.pack)

@@ -1,102 +1,137 @@
-"""The service on the bus: its connection, its name, and the pace at which it sends.
+"""One battery service on the bus: its items, its name, and who writes to it.
 
-Both D-Bus libraries tear a connection down when the socket's buffer is full. So no more is on its
-way than fits: every message takes from a credit, and when the credit is used up a Ping to the
-daemon asks whether everything before it was taken. Until the answer comes, changed items wait as a
-set of paths (the newest values go out, never a queue) and calls wait in line.
+All objects first, then the name: clients look once when a name appears. Until there is room on the
+line, changed items wait as a set of paths (the newest values go out, never a queue) and calls wait
+in line.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from cellwarden.errors import LinkError
-from cellwarden_victron.busitem import BusItems
-from cellwarden_victron.dbus_library import Bus, DBusLibrary, connect
-from cellwarden_victron.items import changes
+from cellwarden_victron.busitem import REFUSED, BusItems
+from cellwarden_victron.dbus_library import DBusLibrary
+from cellwarden_victron.items import Items, changes
+from cellwarden_victron.line import Line, within
+from cellwarden_victron.pace import Pace
+from cellwarden_victron.rows import About
+from cellwarden_victron.settings import (
+    APPEARED,
+    Choices,
+    DeviceSettings,
+    SettingsMissingError,
+)
+from cellwarden_victron.settings import SERVICE as SETTINGS
 from cellwarden_victron.sources import Value
-from cellwarden_victron.tree import Tree
+
+LOG = logging.getLogger(__name__)
 
 NAME_PREFIX = "com.victronenergy.battery."
+CUSTOM_NAME = "/CustomName"
 
-CREDIT_BYTES = 32 * 1024
-"""On its way at once. The smallest socket buffer of a GX holds five times as much."""
-MESSAGE_BYTES = 1024
-"""Counted for each message besides its items: the kernel's own book-keeping included."""
-ITEM_BYTES = 192
-"""Counted for each item: path, value and text of the longest kind, on average."""
 MOST_WAITING_CALLS = 1000
 """A caller that floods the service beyond this gets no answer."""
+MOST_WRITES = 8
+"""Writes under way; one more is refused."""
 
-_DAEMON = "org.freedesktop.DBus"
-_DO_NOT_QUEUE = 4
-_NAME_IS_OURS = (1, 4)
+Write = Callable[[str, object], Awaitable[int]]
 
 
 class BatteryService:
-    """One `com.victronenergy.battery.*` service: all objects first, then the name."""
+    """One `com.victronenergy.battery.*` service."""
 
-    def __init__(self, library: DBusLibrary, where: str, suffix: str, paths: Iterable[str]) -> None:
+    def __init__(self, library: DBusLibrary, where: str, suffix: str, write: Write) -> None:
+        """`write` is asked what becomes of a written value, and gives the code to answer."""
         self.name = NAME_PREFIX + suffix
         self.signals = 0
         """ItemsChanged signals sent."""
-        self.items = 0
+        self.sent_items = 0
         """Items in those signals."""
+        self.values: dict[str, Value] = {}
+        """What is published."""
+        self.settings_found = False
         self._library = library
-        self._where = where
-        self._bus: Bus | None = None
-        self._values: dict[str, Value] = dict.fromkeys(paths)
-        self._tree = Tree(self._values)
-        self._messages = BusItems(library, self._tree, self._values)
-        self._credit = CREDIT_BYTES
-        self._ping_serial: int | None = None
+        self._line = Line(library, where, self.name)
+        self._line.on_call = self._on_call
+        self._line.on_signal = self._on_signal
+        self._line.on_room = self._flush
+        self._write = write
+        self._settings: DeviceSettings | None = None
+        self._about: About | None = None
+        self._items: Items | None = None
+        self._messages: BusItems | None = None
+        self._writable: frozenset[str] = frozenset()
+        self._pace: Pace | None = None
         self._unsent: dict[str, None] = {}
         self._waiting: deque[Any] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
+        self._connections = 0
 
     @property
     def connected(self) -> bool:
         """Whether the service is on the bus."""
-        return self._bus is not None and self._bus.connected
+        return self._line.connected
 
     def lost(self) -> str | None:
         """Return why the bus went away, None while it is there or was not asked for."""
-        if self._bus is None or self._bus.connected:
-            return None
-        return self._bus.cause()
+        return self._line.lost()
 
-    async def open(self, values: dict[str, Value], timeout_s: float) -> None:
-        """Connect, offer every item, then take the name. LinkError if any of that fails."""
+    async def open(
+        self,
+        items: Items,
+        writable: frozenset[str],
+        values: dict[str, Value],
+        about: About,
+        unique: str,
+        *,
+        timeout_s: float,
+        must_have_settings: bool,
+    ) -> None:
+        """Connect, have an instance allotted, offer every item, take the name.
+
+        LinkError if any of that fails; SettingsMissingError if settings are a must and missing.
+        """
         self.close()
-        self._values.update(values)
-        self._credit, self._ping_serial = CREDIT_BYTES, None
-        self._bus = bus = await connect(self._library, self._where, timeout_s)
+        self._connections += 1
+        await self._line.open(timeout_s)
         try:
-            bus.add_message_handler(self._on_message)
-            async with asyncio.timeout(timeout_s):
-                await self._take_name(bus)
-        except BaseException as error:
+            self._about = about
+            self._settings = DeviceSettings(
+                self._line, self._library, unique, Choices(about.device_instance, about.custom_name)
+            )
+            await within(timeout_s, self.name, self._find_settings(must=must_have_settings))
+            self._show(items, writable, values)
+            await within(timeout_s, self.name, self._line.take_name(self.name))
+        except BaseException:
             self.close()
-            if isinstance(error, TimeoutError):
-                raise LinkError(self.name, "the D-Bus daemon does not answer") from error
             raise
 
-    async def _take_name(self, bus: Bus) -> None:
-        reply = await self._ask(bus, "RequestName", "su", [self.name, _DO_NOT_QUEUE])
-        if reply.body[0] not in _NAME_IS_OURS:
-            raise LinkError(
-                self.name,
-                "another process on this bus has this name; end it, or choose another"
-                " `service` for this output",
-            )
+    def _show(self, items: Items, writable: frozenset[str], values: dict[str, Value]) -> None:
+        assert self._about is not None
+        self._items, self._writable = items, writable | {CUSTOM_NAME}
+        self._pace = Pace(items.rows.values())
+        self.values = values | items.fixed(self._about)
+        self._messages = BusItems(self._library, items, self.values, self._writable)
 
-    def publish(self, values: dict[str, Value]) -> None:
-        """Announce what changed, in one signal; nothing if nothing did."""
-        changed = changes(self._values, values)
-        if not changed:
-            return
-        self._values.update(changed)
-        self._unsent.update(dict.fromkeys(changed))
+    def publish(self, values: dict[str, Value], now_s: float) -> None:
+        """Announce what changed and is due, in one signal; nothing if nothing is."""
+        assert self._pace is not None
+        changed = changes(self.values, values)
+        if changed:
+            self._announce(self._pace.due(changed, self.values, now_s))
+
+    def reshape(self, items: Items, writable: frozenset[str], values: dict[str, Value]) -> None:
+        """Offer other items from now on, such as cells that were not seen before."""
+        self._show(items, writable, values)
+        self._announce(self.values)
+
+    def _announce(self, told: dict[str, Value]) -> None:
+        self.values.update(told)
+        self._unsent.update(dict.fromkeys(told))
         self._flush()
 
     async def leave(self) -> None:
@@ -104,78 +139,146 @@ class BatteryService:
 
         LinkError or TimeoutError if the daemon does not play along; call `close()` then.
         """
-        bus = self._bus
-        if bus is not None and bus.connected:
-            while self._unsent:
-                await self._ask(bus, "Ping", "", [], "org.freedesktop.DBus.Peer")
-            await self._ask(bus, "ReleaseName", "s", [self.name])
+        if self._line.connected:
+            while self._unsent and self._line.connected:
+                await self._line.ping()
+            await self._line.give_name_back(self.name)
         self.close()
 
     def close(self) -> None:
         """Close the connection at once; the daemon takes the name back. May be called twice."""
-        bus, self._bus = self._bus, None
+        for task in self._tasks:
+            task.cancel()
         self._unsent.clear()
         self._waiting.clear()
-        if bus is not None:
-            bus.close()
+        self.settings_found = False
+        self._line.close()
 
-    async def _ask(
-        self, bus: Bus, member: str, signature: str, body: list[Any], interface: str = _DAEMON
-    ) -> Any:
-        """Call the daemon and return its reply; LinkError if there is none or it refuses."""
-        call = self._daemon_call(member, interface, signature=signature, body=body)
+    # -- settings ----------------------------------------------------------------------------
+
+    async def _find_settings(self, *, must: bool) -> None:
+        assert self._settings is not None
+        await self._line.listen(APPEARED)
+        await self._settings.listen()
         try:
-            reply = await bus.call(call)
-        except self._library.failures as error:
-            raise LinkError(self.name, f"the bus was lost: {error}") from error
-        if reply is None or reply.message_type is not self._library.MessageType.METHOD_RETURN:
-            why = "the bus was lost" if reply is None else " ".join(map(str, reply.body))
-            raise LinkError(self.name, f"{member}: {why}")
-        return reply
+            await self._settings.register()
+        except SettingsMissingError:
+            if must:
+                raise
+            LOG.debug("%s: no settings on this bus, the instance is as configured", self.name)
+            return
+        self.settings_found = True
+        self._take_choices()
 
-    def _daemon_call(self, member: str, interface: str, **more: Any) -> Any:
-        return self._library.Message(
-            destination=_DAEMON,
-            path="/org/freedesktop/DBus",
-            interface=interface,
-            member=member,
-            **more,
+    def _take_choices(self) -> bool:
+        """Write the choices into what is said about this device; whether the instance changed."""
+        assert self._settings is not None
+        assert self._about is not None
+        before, choices = self._about, self._settings.choices
+        self._about = About(
+            product_name=before.product_name,
+            custom_name=choices.custom_name,
+            connection=before.connection,
+            device_instance=choices.instance,
+            bluetooth=before.bluetooth,
         )
+        return before.device_instance != choices.instance
 
-    # -- the pace ----------------------------------------------------------------------------
+    async def _settings_came(self) -> None:
+        """Register again with settings that were not there, or were started anew."""
+        assert self._settings is not None
+        await self._settings.register()
+        self.settings_found = True
+        await self._apply_choices()
 
-    def _on_message(self, message: Any) -> bool | None:
-        if message.message_type is self._library.MessageType.METHOD_CALL:
-            if len(self._waiting) < MOST_WAITING_CALLS:
-                self._waiting.append(message)
-                self._flush()
-            return True
-        if self._ping_serial is not None and message.reply_serial == self._ping_serial:
-            self._ping_serial, self._credit = None, CREDIT_BYTES
+    async def _apply_choices(self) -> None:
+        """Show what the user chose; under another instance the service appears anew."""
+        if self._items is None or self._about is None:
+            return
+        renumbered = self._take_choices()
+        fixed = changes(self.values, self._items.fixed(self._about))
+        if renumbered:
+            LOG.info("%s: device instance %d", self.name, self._about.device_instance)
+            await self._line.give_name_back(self.name)
+            self.values.update(fixed)
+            await self._line.take_name(self.name)
+        elif fixed:
+            self._announce(fixed)
+
+    # -- what comes in -------------------------------------------------------------------------
+
+    def _on_signal(self, message: Any) -> None:
+        if message.member == "NameOwnerChanged":
+            if message.body[0] == SETTINGS and message.body[2]:
+                self._in_the_background(self._settings_came())
+        elif self._settings is not None and self._settings.heard(message):
+            self._in_the_background(self._apply_choices())
+
+    def _on_call(self, call: Any) -> None:
+        if len(self._waiting) < MOST_WAITING_CALLS:
+            self._waiting.append(call)
             self._flush()
-            return True
-        return None
+
+    def _in_the_background(self, work: Coroutine[Any, Any, None]) -> None:
+        _keep(self._tasks, self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LinkError as error:
+            LOG.warning("%s: %s", self.name, error)
+
+    async def _answer_write(self, call: Any, path: str, value: object) -> None:
+        """Have it written, and answer unless the connection has been lost meanwhile."""
+        code, connection = REFUSED, self._connections
+        try:
+            if path != CUSTOM_NAME:
+                code = await self._write(path, value)
+            elif self._settings is not None and self.settings_found:
+                code = await self._settings.rename(value)
+        except LinkError as error:
+            LOG.warning("%s: %s", self.name, error)
+        if connection == self._connections:
+            self._reply_to_write(call, code)
+
+    def _reply_to_write(self, call: Any, code: int) -> None:
+        if self._messages is not None and self._wants_reply(call) and self._line.connected:
+            self._line.send(self._messages.reply_to_write(call, code), 1)
+            self._line.settle()
+
+    def _wants_reply(self, call: Any) -> bool:
+        return not call.flags & self._library.MessageFlag.NO_REPLY_EXPECTED
+
+    # -- what goes out -------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        """Send what waits, as far as the credit goes."""
-        bus = self._bus
-        if bus is None or not bus.connected:
+        """Send what waits, as far as there is room."""
+        messages = self._messages
+        if messages is None or not self._line.connected:
             return
-        if self._unsent and self._credit > 0:
+        if self._unsent and self._line.has_room:
             self.signals += 1
-            self.items += len(self._unsent)
-            self._post(bus, self._messages.changed(self._unsent), len(self._unsent))
+            self.sent_items += len(self._unsent)
+            self._line.send(messages.changed(self._unsent), len(self._unsent))
             self._unsent.clear()
-        while self._waiting and self._credit > 0:
-            call = self._waiting.popleft()
-            if not call.flags & self._library.MessageFlag.NO_REPLY_EXPECTED:
-                self._post(bus, self._messages.answer(call), self._tree.size(call.path))
-        if self._credit <= 0 and self._ping_serial is None:
-            self._ping_serial = bus.next_serial()
-            bus.send(
-                self._daemon_call("Ping", "org.freedesktop.DBus.Peer", serial=self._ping_serial)
-            )
+        while self._waiting and self._line.has_room:
+            self._answer(messages, self._waiting.popleft())
+        self._line.settle()
 
-    def _post(self, bus: Bus, message: Any, items: int) -> None:
-        self._credit -= MESSAGE_BYTES + items * ITEM_BYTES
-        bus.send(message)
+    def _answer(self, messages: BusItems, call: Any) -> None:
+        written = messages.written(call)
+        if written is None:
+            if self._wants_reply(call):
+                self._line.send(messages.answer(call), messages.tree.size(call.path))
+        elif len(self._writes) >= MOST_WRITES:
+            self._reply_to_write(call, REFUSED)
+        else:
+            # Not ended with the connection: a BMS must not be left half written.
+            _keep(self._writes, self._answer_write(call, *written))
+
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Start work that nobody awaits, and hold on to it until it is done."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

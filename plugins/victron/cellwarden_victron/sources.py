@@ -1,21 +1,28 @@
 """How each published value is found in the bank's state. Pure; used by the table in `paths`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from math import inf
 
 from cellwarden.model import (
+    Alarm,
     AlarmKind,
     BankPhase,
     BankState,
     CellExtreme,
     Limit,
     Limits,
+    PackPhase,
+    PackState,
+    Reason,
     SensorExtreme,
+    Severity,
+    Standing,
 )
 
 Value = float | int | str | None
 """What an item holds; None is Venus' invalid marker."""
 Read = Callable[[BankState], Value]
+ReadPack = Callable[[PackState], Value]
 
 IDLE_W = 30.0
 """Below this power either way Venus calls a battery idle."""
@@ -72,17 +79,66 @@ def discharge_allowed(state: BankState) -> int:
     return int(state.discharge_allowed and state.phase is BankPhase.LIVE)
 
 
+def charge_cell_voltage_v(state: BankState) -> Value:
+    """Return the CVL for each cell; invalid where the packs differ in their cells."""
+    voltage_v, cells = charge_voltage_v(state), cells_per_battery(state)
+    if not isinstance(voltage_v, float) or not isinstance(cells, int) or cells == 0:
+        return None
+    return voltage_v / cells
+
+
 def reason_of(pick: Callable[[Limits], Limit]) -> Read:
     """Name the binding rule, without what it measured: that changes with every sample."""
 
     def read(state: BankState) -> Value:
-        if state.limits is None:
-            return None
-        reason = pick(state.limits).binding
-        text = f"{reason.pack}: {reason.rule}" if reason.pack else reason.rule
-        return f"{text}, {reason.source}" if reason.source else text
+        return None if state.limits is None else _rule(pick(state.limits).binding)
 
     return read
+
+
+def chain_of(pick: Callable[[Limits], Limit]) -> Read:
+    """Name every rule that had a say, the binding one first."""
+
+    def read(state: BankState) -> Value:
+        if state.limits is None:
+            return None
+        return "; ".join(dict.fromkeys(_rule(reason) for reason in pick(state.limits).reasons))
+
+    return read
+
+
+def _rule(reason: Reason) -> str:
+    text = f"{reason.pack}: {reason.rule}" if reason.pack else reason.rule
+    return f"{text}, {reason.source}" if reason.source else text
+
+
+_binding_of_cvl = reason_of(lambda limits: limits.charge_voltage)
+
+
+def charge_mode(state: BankState) -> Value:
+    """`absorption: charge voltage`: the phase, where it is known, and what sets the CVL."""
+    rule = _binding_of_cvl(state)
+    if state.charge_phase is None:
+        return rule
+    phase = state.charge_phase.value
+    return phase if rule is None else f"{phase}: {rule}"
+
+
+_EMPTY = frozenset({AlarmKind.CELL_UNDERVOLTAGE, AlarmKind.PACK_UNDERVOLTAGE, AlarmKind.SHUTDOWN})
+
+
+def charge_request(state: BankState) -> Value:
+    """1 while the bank must be charged, from the grid if need be, before it is damaged."""
+    empty = any(
+        a.kind in _EMPTY and a.severity is Severity.PROTECTION and a.blocks_discharge
+        for a in state.alarms
+    )
+    return int(empty and bool(charge_allowed(state)))
+
+
+def full_charge_request(state: BankState) -> Value:
+    """1 while a full charge is asked for."""
+    return int(state.orders.full_charge is not None)
 
 
 # -- measurements ----------------------------------------------------------------------------
@@ -96,12 +152,24 @@ def consumed_ah(state: BankState) -> Value:
 
 
 def time_to_go_s(state: BankState) -> Value:
-    """Return whole minutes in s; invalid while charging or idle."""
+    """Return whole minutes in s, as predicted or from the charge left; invalid unless discharging.
+
+    Whole tens of minutes beyond two hours: no prediction is better than that.
+    """
     power, current, remaining = state.power_w, state.current_a, state.remaining_ah
-    if power is None or current is None or remaining is None or power > -IDLE_W or current >= 0:
+    if power is None or current is None or power > -IDLE_W or current >= 0:
         return None
-    seconds = remaining / -current * 3600
-    return round(seconds / 60) * 60 if 0 <= seconds <= LONGEST_TIME_TO_GO_S else None
+    predicted = None if state.prediction is None else state.prediction.time_to_empty_s
+    if predicted is not None:
+        seconds = predicted.value
+    elif remaining is not None:
+        seconds = remaining / -current * 3600
+    else:
+        return None
+    if not 0 <= seconds <= LONGEST_TIME_TO_GO_S:
+        return None
+    grain_s = 60 if seconds < 7200 else 600
+    return round(seconds / grain_s) * grain_s
 
 
 def _readings(state: BankState, field: str) -> list[float]:
@@ -123,6 +191,83 @@ def any_pack(field: str) -> Read:
 def warmest_mos_c(state: BankState) -> Value:
     """Return the highest MOSFET temperature."""
     return max(_readings(state, "mos_temperature_c"), default=None)
+
+
+def parameter(name: str) -> Read:
+    """Return a parameter that all packs share, invalid where they differ or know none."""
+
+    def read(state: BankState) -> Value:
+        values = {getattr(p.parameters, name) for p in state.packs if p.parameters is not None}
+        return values.pop() if len(values) == 1 else None
+
+    return read
+
+
+def balancing(state: BankState) -> Value:
+    """1 if any pack balances, 0 if none does, invalid if none knows."""
+    known = [p.balancing.active for p in state.online if p.balancing is not None]
+    active = [k for k in (*known, *_readings(state, "balancing")) if k is not None]
+    return int(any(active)) if active else None
+
+
+def heating(state: BankState) -> Value:
+    """1 if any pack heats, likewise."""
+    known = [p.heating.active for p in state.online if p.heating is not None]
+    active = [k for k in (*known, *_readings(state, "heating")) if k is not None]
+    return int(any(active)) if active else None
+
+
+def heating_power_w(state: BankState) -> Value:
+    """Return what all heaters draw; invalid while no pack knows."""
+    known = [p.heating.power_w for p in state.online if p.heating is not None]
+    return sum(w for w in known if w is not None) if any(w is not None for w in known) else None
+
+
+def heating_current_a(state: BankState) -> Value:
+    """Return the current of that."""
+    power_w = heating_power_w(state)
+    if not isinstance(power_w, (float, int)) or not state.voltage_v:
+        return None
+    return power_w / state.voltage_v
+
+
+# -- cells and sensors of an only pack --------------------------------------------------------
+
+
+def cell_v(index: int) -> Read:
+    """Return the voltage of one cell."""
+
+    def read(state: BankState) -> Value:
+        reading = state.packs[0].reading if state.packs else None
+        if reading is None or index >= len(reading.cell_voltages_v):
+            return None
+        return reading.cell_voltages_v[index]
+
+    return read
+
+
+def cell_balances(index: int) -> Read:
+    """1 while the balancer works on this cell; invalid where it does not tell which."""
+
+    def read(state: BankState) -> Value:
+        balancing = state.packs[0].balancing if state.packs else None
+        if balancing is None or balancing.active is None:
+            return None
+        return int(balancing.active and index + 1 in (balancing.giving, balancing.taking))
+
+    return read
+
+
+def sensor_c(index: int) -> Read:
+    """Return the temperature of one sensor."""
+
+    def read(state: BankState) -> Value:
+        reading = state.packs[0].reading if state.packs else None
+        if reading is None or index >= len(reading.temperatures_c):
+            return None
+        return reading.temperatures_c[index]
+
+    return read
 
 
 # -- extremes --------------------------------------------------------------------------------
@@ -211,10 +356,38 @@ def serial_number(state: BankState) -> Value:
 
 
 def connection_information(state: BankState) -> Value:
-    """`2 of 2 packs`, or `1 of 2 packs, lost: right`."""
+    """`2 of 2 packs`, or `1 of 2 packs, lost: right`, and who else does not carry its part."""
     text = f"{len(state.online)} of {len(state.packs)} packs"
-    lost = ", ".join(p.pack for p in state.lost)
-    return f"{text}, lost: {lost}" if lost else text
+    lost = [p.pack for p in state.lost]
+    parts = [text, f"lost: {', '.join(lost)}"] if lost else [text]
+    parts += [
+        f"{member.pack}: {member.standing.value}"
+        for member in state.members
+        if member.standing is not Standing.IN and member.pack not in lost
+    ]
+    return ", ".join(parts)
+
+
+def standing(index: int) -> Read:
+    """Return what part a pack plays, and why."""
+
+    def read(state: BankState) -> Value:
+        if index < len(state.members):
+            member = state.members[index]
+            return ": ".join(filter(None, (member.standing.value, member.why)))
+        return state.packs[index].phase.value if index < len(state.packs) else None
+
+    return read
+
+
+def pack_voltage_v(pack: PackState) -> Value:
+    """Return a pack's own voltage."""
+    return None if pack.reading is None else pack.reading.voltage_v
+
+
+def pack_current_a(pack: PackState) -> Value:
+    """Return a pack's own current."""
+    return None if pack.reading is None else pack.reading.current_a
 
 
 def venus_state(state: BankState) -> Value:
@@ -227,13 +400,14 @@ def venus_state(state: BankState) -> Value:
 # -- alarms ----------------------------------------------------------------------------------
 
 
-def alarm_level(*kinds: AlarmKind) -> Read:
+def worst(alarms: Iterable[Alarm], kinds: Container[AlarmKind]) -> int:
     """0 good, 1 warning, 2 alarm: the worst of these kinds; our severities have these numbers."""
+    return max((a.severity.value for a in alarms if a.kind in kinds), default=0)
 
-    def read(state: BankState) -> Value:
-        return max((a.severity.value for a in state.alarms if a.kind in kinds), default=0)
 
-    return read
+def alarm_level(*kinds: AlarmKind) -> Read:
+    """Return the worst of these kinds in the bank."""
+    return lambda state: worst(state.alarms, kinds)
 
 
 def bms_cable(state: BankState) -> Value:
@@ -241,3 +415,8 @@ def bms_cable(state: BankState) -> Value:
     if state.phase in (BankPhase.SILENT, BankPhase.GONE):
         return 2
     return int(bool(state.lost) or any(a.kind is AlarmKind.BMS_LOST for a in state.alarms))
+
+
+def pack_cable(pack: PackState) -> Value:
+    """2 when this pack does not answer."""
+    return 2 if pack.phase is PackPhase.LOST else worst(pack.alarms, (AlarmKind.BMS_LOST,))

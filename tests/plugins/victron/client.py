@@ -33,6 +33,7 @@ class Client:
         self.signals = []
         self.owners = []
         self.answered = 0
+        self.codes = []
         self.bus = dbus.bus.BusConnection(address, mainloop=DBusGMainLoop())
         self.bus.set_exit_on_disconnect(False)
         self.bus.add_signal_receiver(
@@ -48,11 +49,11 @@ class Client:
     def on_owner(self, name, old, new):
         self.owners.append("here" if new else "gone")
 
-    def owned(self):
-        return self.bus.name_has_owner(self.name)
+    def owned(self, name=None):
+        return self.bus.name_has_owner(name or self.name)
 
-    def call(self, path, member, args=(), signature="", interface=BUS_ITEM):
-        message = dbus.lowlevel.MethodCallMessage(self.name, path, interface, member)
+    def call(self, path, member, args=(), signature="", interface=BUS_ITEM, name=None):
+        message = dbus.lowlevel.MethodCallMessage(name or self.name, path, interface, member)
         message.append(*args, signature=signature or None)
         try:
             reply = self.bus.send_message_with_reply_and_block(message, 5.0)
@@ -60,8 +61,12 @@ class Client:
             return {"error": error.get_dbus_name()}
         return {"signature": str(reply.get_signature()), "value": typed(reply.get_args_list()[0])}
 
-    def set_value(self, path, value, kind):
-        return self.call(path, "SetValue", [getattr(dbus, kind)(value, variant_level=1)], "v")
+    def set_value(self, path, value, kind, name=None, level=1):
+        wrapped = getattr(dbus, kind)(value, variant_level=level)
+        return self.call(path, "SetValue", [wrapped], "v", name=name)
+
+    def set_invalid(self, path):
+        return self.call(path, "SetValue", [dbus.Array([], "i", variant_level=1)], "v")
 
     def call_without_waiting(self, path, member):
         message = dbus.lowlevel.MethodCallMessage(self.name, path, BUS_ITEM, member)
@@ -80,11 +85,24 @@ class Client:
                 self.name, "/Soc", BUS_ITEM, "SetValue", "v", (1,), self.on_answer, self.on_answer
             )
 
+    def flood_of_writes(self, path, count):
+        """Write one item many times, good and bad values in turn, without waiting."""
+        self.answered, self.codes = 0, []
+        for number in range(count):
+            value = (1, "nonsense", 7.5)[number % 3]
+            self.bus.call_async(
+                self.name, path, BUS_ITEM, "SetValue", "v", (value,), self.on_code, self.on_answer
+            )
+
+    def on_code(self, code):
+        self.answered += 1
+        self.codes.append(int(code))
+
     def on_answer(self, *_):
         self.answered += 1
 
     def counts(self):
-        return {"answered": self.answered}
+        return {"answered": self.answered, "codes": self.codes}
 
     def take(self):
         """Return the signals and owner changes since the last call."""

@@ -14,14 +14,17 @@ import pytest
 
 from cellwarden.clock import Clock
 from cellwarden.hooks import OutputContext
-from cellwarden.model import BankState
+from cellwarden.model import BankState, RequestKind
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_victron.config import VictronOptions
+from support.gates import FakeGate
+from support.processes import Lines
 from support.states import bank_state
 from support.tools import missing, require_tool
 
 NAME = "com.victronenergy.battery.test"
 CLIENT = Path(__file__).with_name("client.py")
+SETTINGS = Path(__file__).with_name("settings_service.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 CONFIG = """<busconfig>
@@ -101,8 +104,9 @@ class Client:
         self.owners += taken["owners"]
 
     def changed(self) -> list[dict[str, Any]]:
-        """Return the values of each signal heard so far."""
-        return [{p: i["Value"][1] for p, i in items.items()} for _, items in self.signals]
+        """Return the values of each signal heard so far, without those that only time changes."""
+        signals = [{p: i["Value"][1] for p, i in items.items()} for _, items in self.signals]
+        return [{p: v for p, v in values.items() if p != "/CurrentAvg"} for values in signals]
 
 
 @asynccontextmanager
@@ -130,10 +134,13 @@ class World:
         self.output = output
         self.clock = clock
         self.feed = Mailbox(clock)
-        self.task = asyncio.create_task(output.run(self.feed, None))
+        self.gate = FakeGate(*RequestKind)
+        self.decided: dict[str, Any] = {}
+        self.task = asyncio.create_task(output.run(self.feed, self.gate))
 
     def put(self, **changes: Any) -> BankState:
         """Decide: the healthy bank of the tests with these changes, now."""
+        self.decided = changes
         state = bank_state(at_s=self.clock.now_s(), **changes)
         self.feed.put(state)
         return state
@@ -158,10 +165,20 @@ class World:
 
         await self.until(gone)
 
-    async def hears(self, path: str, value: object) -> None:
-        """Wait until a signal says so."""
+    async def shows(self, path: str, value: object, name: str | None = None) -> None:
+        """Wait until a read says so."""
+
+        async def shown() -> bool:
+            return await self.client.get(path, name=name) == value
+
+        await self.until(shown)
+
+    async def hears(self, path: str, value: object, *, deciding: bool = False) -> None:
+        """Wait until a signal says so; `deciding` the same again and again meanwhile."""
 
         async def heard() -> bool:
+            if deciding:
+                self.put(**self.decided)
             await self.client.listen()
             return any(values.get(path) == value for values in self.client.changed())
 
@@ -215,3 +232,36 @@ def play(bus: PrivateBus, library: str, python_dbus: None, tmp_path: Path) -> Ca
         asyncio.run(run(scenario, speed, options))
 
     return start
+
+
+class VenusSettings:
+    """`com.victronenergy.settings`, started and ended by a test."""
+
+    def __init__(self, bus: PrivateBus, store: Path) -> None:
+        self._command = [SYSTEM_PYTHON, SETTINGS, bus.address, store]
+        self.store = store
+        self._process: Lines | None = None
+
+    def start(self) -> None:
+        self._process = Lines(self._command)
+        assert self._process.next_line() == "ready"
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+    def say(self, do: str, path: str, value: str) -> None:
+        """`set` tells of it by PropertiesChanged, `batch` by ItemsChanged."""
+        assert self._process is not None
+        self._process.say(f"{do} {path} {value}")
+
+    def stored(self) -> dict[str, str]:
+        return dict(json.loads(self.store.read_text()))
+
+
+@pytest.fixture
+def venus_settings(bus: PrivateBus, python_dbus: None, tmp_path: Path) -> Iterator[VenusSettings]:
+    settings = VenusSettings(bus, tmp_path / "settings.json")
+    yield settings
+    settings.stop()

@@ -11,19 +11,61 @@ from hypothesis import strategies as st
 from cellwarden.model import (
     Alarm,
     AlarmKind,
+    Balancing,
     BankPhase,
     BankState,
+    ChargePhase,
+    Counters,
+    Estimated,
+    Extreme,
+    Heating,
     Identity,
     Limit,
+    Membership,
+    Order,
+    Orders,
     PackPhase,
+    Prediction,
     Reason,
     Severity,
+    Standing,
+    preset,
 )
-from cellwarden_victron.items import fixed_values, moving_values, silenced
-from cellwarden_victron.paths import ALARM_PATHS, BY_PATH, FIXED, MOVING, PRODUCT_ID, About
+from cellwarden_victron.faults import ERROR_CODES
+from cellwarden_victron.items import Items
+from cellwarden_victron.paths import (
+    ALARM_PATHS,
+    FIXED,
+    PRODUCT_ID,
+    Shape,
+    moving_rows,
+    own_rows,
+    shape_of,
+)
+from cellwarden_victron.rows import About, Own
+from cellwarden_victron.views import as_bank, silenced
 from support.states import bank_state, limits, pack_state
 
 ABOUT = About(product_name="P", custom_name="C", connection="L", device_instance=3)
+BANK_OF_TWO = Shape(bms=True, packs=2)
+SHAPES = {
+    "bank of two": BANK_OF_TWO,
+    "bank of one": Shape(bms=True, packs=1, cells=16, sensors=5),
+    "pack": Shape(bms=False, packs=1, cells=24, sensors=2),
+    "nothing known": Shape(bms=True, packs=1),
+    "bank of sixteen": Shape(bms=True, packs=16),
+}
+BY_PATH = Items(BANK_OF_TWO).rows
+
+
+def moving_values(state, own=None):
+    return Items(shape_of(state, bms=True)).moving(state, own or Own())
+
+
+def fixed_values(about):
+    return Items(BANK_OF_TWO).fixed(about)
+
+
 PYTHON_TYPE = {"d": float, "i": int, "s": str}
 
 MEASURED = (
@@ -72,18 +114,24 @@ def alarm(kind: AlarmKind, severity: Severity) -> Alarm:
     return Alarm(kind=kind, severity=severity, pack="left", since_s=1.0)
 
 
-def test_no_path_stands_twice_and_each_is_an_object_path():
-    assert len(BY_PATH) == len(FIXED) + len(MOVING)
-    assert [p for p in BY_PATH if not re.fullmatch(r"(/[A-Za-z0-9_]+)+", p)] == []
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_no_path_stands_twice_and_each_is_an_object_path(shape):
+    paths = [row.path for rows in (FIXED, moving_rows(shape), own_rows(shape)) for row in rows]
+    assert sorted(set(paths)) == sorted(paths)
+    assert [p for p in paths if not re.fullmatch(r"(/[A-Za-z0-9_]+)+", p)] == []
 
 
-def test_no_leaf_is_a_branch_as_well():
-    assert [p for p in BY_PATH if any(other.startswith(f"{p}/") for other in BY_PATH)] == []
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_no_leaf_is_a_branch_as_well(shape):
+    paths = Items(shape).rows
+    assert [p for p in paths if any(other.startswith(f"{p}/") for other in paths)] == []
 
 
-def test_every_row_names_known_readers_and_only_doubles_have_digits():
-    assert [r.path for r in BY_PATH.values() if set(r.readers) - set("SGMC")] == []
-    assert [r.path for r in BY_PATH.values() if r.digits and r.kind != "d"] == []
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_row_names_known_readers_and_only_doubles_have_digits(shape):
+    rows = Items(shape).rows.values()
+    assert [r.path for r in rows if set(r.readers) - set("SGMC")] == []
+    assert [r.path for r in rows if r.digits and r.kind != "d"] == []
 
 
 def test_the_product_id_is_an_integer_that_venus_treats_as_any_other():
@@ -109,18 +157,20 @@ def test_what_venus_demands_of_a_battery_is_there_and_valid():
 def test_every_value_is_invalid_or_of_its_rows_type(name):
     values = moving_values(STATES[name])
     assert list(values) != []
-    assert sorted(values) == sorted(row.path for row in MOVING)
+    rows = Items(shape_of(STATES[name], bms=True)).rows
+    assert sorted(values) == sorted(set(rows) - {row.path for row in FIXED})
     wrong = {
         path: value
         for path, value in values.items()
-        if value is not None and type(value) is not PYTHON_TYPE[BY_PATH[path].kind]
+        if value is not None and type(value) is not PYTHON_TYPE[rows[path].kind]
     }
     assert wrong == {}
 
 
 def test_a_healthy_bank_of_two():
     values = moving_values(bank_state())
-    assert {p: v for p, v in values.items() if not p.startswith("/Alarms/")} == {
+    others = ("/Alarms/", "/Diagnostics/", "/History/", "/Settings/")
+    assert {p: v for p, v in values.items() if not p.startswith(others)} == {
         "/HardwareVersion": None,
         "/Manufacturer": "JK",
         "/DeviceName": "JK-B2A20S20P",
@@ -139,7 +189,16 @@ def test_a_healthy_bank_of_two():
         "/Info/MaxChargeCurrent": 100.0,
         "/Info/MaxDischargeCurrent": 200.0,
         "/Info/BatteryLowVoltage": 48.0,
+        "/Info/MaxChargeCellVoltage": 3.45,
+        "/Info/ChargeRequest": 0,
+        "/Info/FullChargeRequest": 0,
         "/Info/ChargeMode": "charge voltage",
+        "/Info/ChargeModeDebug": "charge voltage",
+        "/Info/HeatingPower": None,
+        "/Info/HeatingCurrent": None,
+        "/Info/HeatingTemperatureStart": None,
+        "/Info/HeatingTemperatureStop": None,
+        "/CurrentAvg": None,
         "/Info/ChargeLimitation": "charge current setting",
         "/Info/DischargeLimitation": "discharge current setting",
         "/System/MinCellVoltage": 3.3,
@@ -160,16 +219,23 @@ def test_a_healthy_bank_of_two():
         "/System/NrOfModulesOffline": 0,
         "/System/NrOfModulesBlockingCharge": 0,
         "/System/NrOfModulesBlockingDischarge": 0,
-        "/History/ChargeCycles": 12,
         "/Balancing": 0,
         "/Heating": None,
         "/Io/AllowToCharge": 1,
         "/Io/AllowToDischarge": 1,
         "/Io/AllowToBalance": 1,
+        "/Io/AllowToHeat": None,
+        "/DeviceState": 0x100,
+        "/ErrorCode": 0,
         "/State": 9,
         "/ConnectionInformation": "2 of 2 packs",
     }
     assert {v for p, v in values.items() if p.startswith("/Alarms/")} == {0}
+    history = {p: v for p, v in values.items() if p.startswith("/History/") and v is not None}
+    assert history == {"/History/ChargeCycles": 12}
+    assert values["/Diagnostics/Module1/Id"] == "right"
+    assert values["/Diagnostics/Module1/Standing"] == "online"
+    assert values["/Diagnostics/Module1/Current"] == 6.0
 
 
 def test_a_bank_of_one_has_its_packs_serial_number_and_plain_cell_names():
@@ -238,11 +304,18 @@ def test_the_reason_of_a_limit_names_pack_rule_and_cell_but_not_the_measured_val
 # -- measurements ----------------------------------------------------------------------------
 
 
-def test_time_to_go_is_in_whole_minutes_while_discharging():
-    values = moving_values(bank_state(current_a=-10.0, power_w=-530.0, remaining_ah=128.0))
-    assert values["/TimeToGo"] == 46080
+def test_time_to_go_is_in_whole_minutes_while_discharging_and_in_tens_beyond_two_hours():
+    values = moving_values(bank_state(current_a=-100.0, power_w=-5300.0, remaining_ah=128.0))
+    assert values["/TimeToGo"] == 4620  # 4608 s
     values = moving_values(bank_state(current_a=-10.3, power_w=-545.0, remaining_ah=128.0))
-    assert values["/TimeToGo"] == 44760  # 44737 s
+    assert values["/TimeToGo"] == 45000  # 44737 s
+
+
+def test_a_predicted_time_to_empty_goes_before_the_sum():
+    prediction = Prediction(time_to_empty_s=Estimated(value=3000.0, sigma=200.0))
+    state = bank_state(current_a=-10.0, power_w=-530.0, prediction=prediction)
+    assert moving_values(state)["/TimeToGo"] == 3000
+    assert moving_values(bank_state(prediction=prediction))["/TimeToGo"] is None
 
 
 def test_time_to_go_is_invalid_when_idle_charging_or_too_long_for_modbus():
@@ -285,6 +358,188 @@ def test_packs_that_block_and_packs_that_are_away_are_counted():
     assert values["/ConnectionInformation"] == "2 of 4 packs, lost: c"
 
 
+# -- cells, sensors, balancer, heater ----------------------------------------------------------
+
+
+def test_a_bank_of_one_shows_every_cell_and_sensor():
+    balancing = Balancing(wanted=True, active=True, why="", giving=16, taking=1)
+    values = moving_values(bank_state(packs=(pack_state("left", balancing=balancing),)))
+    assert values["/Voltages/Cell1"] == 3.3
+    assert values["/Voltages/Cell16"] == 3.315
+    assert "/Voltages/Cell17" not in values
+    assert values["/Voltages/Sum"] == 52.92
+    assert [values[f"/Balances/Cell{n}"] for n in (1, 2, 16)] == [1, 0, 1]
+    assert values["/Balancing"] == 1
+    assert (values["/System/Temperature1"], values["/System/Temperature2"]) == (21.0, 23.0)
+    assert values["/System/Temperature2Name"] == "T2"
+
+
+def test_a_bank_of_several_shows_no_cells_for_they_would_be_anybodys():
+    assert [p for p in moving_values(bank_state()) if p.startswith("/Voltages/Cell")] == []
+
+
+def test_cells_once_seen_keep_their_place_while_the_pack_is_silent():
+    seen = shape_of(bank_state(packs=(pack_state("left"),)), bms=True)
+    silent = bank_state(packs=(pack_state("left", reading=None),))
+    assert shape_of(silent, bms=True, known=seen) == seen
+    assert Items(seen).moving(silent, Own())["/Voltages/Cell16"] is None
+
+
+def test_the_heater_shows_what_it_draws_and_when_it_works():
+    heating = Heating(wanted=True, active=True, why="", power_w=106.0)
+    parameters = preset("LiFePO4", cell_count=16, design_capacity_ah=100)
+    pack = pack_state("left", heating=heating, parameters=parameters)
+    values = moving_values(bank_state(packs=(pack,)))
+    assert values["/Heating"] == 1
+    assert values["/Info/HeatingPower"] == 106.0
+    assert values["/Info/HeatingCurrent"] == 2.0
+    assert values["/Info/HeatingTemperatureStart"] == 0.0
+    assert values["/Info/HeatingTemperatureStop"] == 5.0
+
+
+def test_the_charge_phase_stands_before_the_rule():
+    values = moving_values(bank_state(charge_phase=ChargePhase.ABSORPTION))
+    assert values["/Info/ChargeMode"] == "absorption: charge voltage"
+
+
+def test_the_debug_text_names_every_rule_once():
+    rules = ("wire drop", "cell too high", "wire drop")
+    chain = Limit(value=55.0, reasons=tuple(Reason(rule=r, value=55.0, pack="left") for r in rules))
+    state = bank_state()
+    values = moving_values(replace(state, limits=replace(state.limits, charge_voltage=chain)))
+    assert values["/Info/ChargeModeDebug"] == "left: wire drop; left: cell too high"
+
+
+def test_an_empty_bank_that_may_be_charged_asks_for_it():
+    empty = Alarm(
+        kind=AlarmKind.CELL_UNDERVOLTAGE, severity=Severity.PROTECTION, pack="left", since_s=1.0,
+        blocks_discharge=True,
+    )  # fmt: skip
+    assert moving_values(bank_state(alarms=(empty,)))["/Info/ChargeRequest"] == 1
+    frozen = moving_values(bank_state(alarms=(empty,), charge_allowed=False))
+    assert frozen["/Info/ChargeRequest"] == 0
+    low = replace(empty, severity=Severity.WARNING, blocks_discharge=False)
+    assert moving_values(bank_state(alarms=(low,)))["/Info/ChargeRequest"] == 0
+
+
+def test_an_order_for_a_full_charge_is_shown():
+    orders = Orders(full_charge=Order(value=1.0, who="web"))
+    assert moving_values(bank_state(orders=orders))["/Info/FullChargeRequest"] == 1
+
+
+def test_the_members_that_do_not_carry_their_part_are_named():
+    members = (
+        Membership(pack="left", standing=Standing.IN),
+        Membership(pack="right", standing=Standing.JOINING, why="its voltage is 0.6 V higher"),
+    )
+    values = moving_values(bank_state(members=members))
+    assert values["/ConnectionInformation"] == "2 of 2 packs, right: joining"
+    assert values["/Diagnostics/Module0/Standing"] == "in"
+    assert values["/Diagnostics/Module1/Standing"] == "joining: its voltage is 0.6 V higher"
+
+
+# -- history -----------------------------------------------------------------------------------
+
+COUNTERS = Counters(
+    discharged_ah=1500.0,
+    charged_wh=82_040.0,
+    discharged_wh=78_000.0,
+    full_charges=7,
+    since_full_s=90_000.0,
+    extremes={
+        "cell_voltage_min_v": Extreme(value=2.812, where="cell 3", runtime_s=1.0),
+        "cell_voltage_max_v": Extreme(value=3.581, where="cell 9", runtime_s=1.0),
+        "temperature_min_c": Extreme(value=-4.5, where="T1", runtime_s=1.0),
+        "temperature_max_c": Extreme(value=41.2, where="T2", runtime_s=1.0),
+        "soc_min_percent": Extreme(value=12.0, where="", runtime_s=1.0),
+    },
+    alarms={"cell over-voltage": 2, "pack over-voltage": 1, "cell under-voltage": 4},
+)
+
+
+def test_the_history_is_that_of_all_packs_and_charge_drawn_is_negative():
+    packs = (
+        pack_state("left", counters=COUNTERS),
+        pack_state("right", counters=replace(COUNTERS, full_charges=5, since_full_s=180_100.0)),
+    )
+    values = moving_values(bank_state(packs=packs))
+    assert {p: v for p, v in values.items() if p.startswith("/History/")} == {
+        "/History/ChargeCycles": 12,
+        "/History/AutomaticSyncs": 5,
+        "/History/DeepestDischarge": -176.0,  # of 200 Ah
+        "/History/TotalAhDrawn": -3000.0,
+        "/History/TimeSinceLastFullCharge": 180_000,
+        "/History/MinimumCellVoltage": 2.812,
+        "/History/MaximumCellVoltage": 3.581,
+        "/History/MinimumTemperature": -4.5,
+        "/History/MaximumTemperature": 41.2,
+        "/History/LowVoltageAlarms": 8,
+        "/History/HighVoltageAlarms": 6,
+        "/History/DischargedEnergy": 156.0,
+        "/History/ChargedEnergy": 164.1,
+    }
+
+
+def test_a_pack_that_does_not_count_leaves_the_sums_unknown():
+    packs = (pack_state("left", counters=COUNTERS), pack_state("right"))
+    values = moving_values(bank_state(packs=packs))
+    assert values["/History/TotalAhDrawn"] is None
+    assert values["/History/AutomaticSyncs"] is None
+    assert values["/History/MinimumCellVoltage"] == 2.812
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "device_state"),
+    [
+        (AlarmKind.CELL_OVERVOLTAGE, 13, 0x104),
+        (AlarmKind.PACK_UNDERVOLTAGE, 14, 0x105),
+        (AlarmKind.MOS_OVERTEMPERATURE, 15, 0x101),
+        (AlarmKind.CHARGE_UNDERTEMPERATURE, 16, 0x104),
+        (AlarmKind.SHORT_CIRCUIT, 27, 0x104),
+        (AlarmKind.FET_STUCK, 26, 0x104),
+        (AlarmKind.BMS_INTERNAL, 11, 0x104),
+    ],
+)
+def test_a_protection_that_acted_has_victrons_error_number(kind, code, device_state):
+    values = moving_values(bank_state(alarms=(alarm(kind, Severity.PROTECTION),)))
+    assert (values["/ErrorCode"], values["/DeviceState"]) == (code, device_state)
+
+
+def test_a_warning_is_no_error_and_warmth_is_a_state_of_its_own():
+    values = moving_values(
+        bank_state(alarms=(alarm(AlarmKind.MOS_OVERTEMPERATURE, Severity.WARNING),))
+    )
+    assert (values["/ErrorCode"], values["/DeviceState"]) == (0, 0x102)
+
+
+def test_every_kind_of_alarm_has_an_error_number():
+    assert set(ERROR_CODES) == set(AlarmKind)
+
+
+def test_a_silent_bank_is_no_batteries():
+    values = moving_values(bank_state(phase=BankPhase.SILENT))
+    assert (values["/ErrorCode"], values["/DeviceState"]) == (2, 0x103)
+
+
+# -- modules -----------------------------------------------------------------------------------
+
+
+def test_each_of_several_packs_has_its_own_alarms():
+    packs = (
+        pack_state("left", alarms=(alarm(AlarmKind.CELL_OVERVOLTAGE, Severity.PROTECTION),)),
+        pack_state("right", phase=PackPhase.LOST, reading=None),
+    )
+    values = moving_values(bank_state(packs=packs))
+    assert values["/Diagnostics/Module0/Alarms/HighCellVoltage"] == 2
+    assert values["/Diagnostics/Module1/Alarms/HighCellVoltage"] == 0
+    assert values["/Diagnostics/Module0/Alarms/BmsCable"] == 0
+    assert values["/Diagnostics/Module1/Alarms/BmsCable"] == 2
+    assert values["/Diagnostics/Module1/Voltage"] is None
+
+
 # -- alarms ----------------------------------------------------------------------------------
 
 
@@ -293,6 +548,8 @@ def test_every_kind_of_alarm_has_a_path_and_raises_it(kind):
     path = ALARM_PATHS[kind]
     values = moving_values(bank_state(alarms=(alarm(kind, Severity.WARNING),)))
     assert {p: v for p, v in values.items() if p.startswith("/Alarms/") and v} == {path: 1}
+    alone = as_bank(pack_state("left", alarms=(alarm(kind, Severity.WARNING),)), bank_state())
+    assert moving_values(alone)[path] == 1
 
 
 def test_the_worst_of_several_alarms_on_one_path_shows():
