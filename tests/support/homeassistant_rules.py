@@ -4,7 +4,9 @@ Every function returns a list of faults in words, empty when all is well.
 """
 
 import json
+import math
 import re
+from datetime import datetime
 from typing import Any
 
 SHARED = {"state_topic", "command_topic", "qos", "encoding", "message_expiry_interval"}
@@ -19,15 +21,25 @@ DEVICE = {
 }  # fmt: skip
 ORIGIN = {"name", "sw_version", "support_url"}
 COMPONENT = {
-    "platform", "unique_id", "default_entity_id", "name", "value_template", "expire_after",
-    "device_class", "entity_category", "icon", "enabled_by_default", "state_topic", "qos",
+    "platform", "unique_id", "default_entity_id", "name", "device_class", "entity_category", "icon",
+    "enabled_by_default", "qos", "json_attributes_topic", "json_attributes_template",
 } | AVAILABILITY  # fmt: skip
+READS = {"value_template", "state_topic"}
+COMMANDS = {"command_topic", "command_template", "optimistic", "retain", "message_expiry_interval"}
 ONLY = {
-    "sensor": {
+    "sensor": READS | {
         "unit_of_measurement", "state_class", "suggested_display_precision", "options",
+        "expire_after",
     },
-    "binary_sensor": {"payload_on", "payload_off"},
+    "binary_sensor": READS | {"payload_on", "payload_off", "expire_after"},
+    "switch": READS | COMMANDS | {"payload_on", "payload_off", "state_on", "state_off"},
+    "number": READS | COMMANDS | {"unit_of_measurement", "min", "max", "step", "mode"},
+    "select": READS | COMMANDS | {"options"},
+    "button": (COMMANDS - {"optimistic"}) | {"payload_press"},
+    "event": READS | {"event_types"},
 }  # fmt: skip
+CONTROLS = {"switch", "number", "select", "button"}
+WITH_STATE = {"sensor", "binary_sensor", "switch", "number", "select"}
 
 LONG = {
     "dev": "device", "o": "origin", "cmps": "components", "cdevs": "child_devices",
@@ -38,7 +50,9 @@ LONG = {
     "exp_aft": "expire_after", "dev_cla": "device_class", "ent_cat": "entity_category",
     "ic": "icon", "en": "enabled_by_default", "unit_of_meas": "unit_of_measurement",
     "stat_cla": "state_class", "sug_dsp_prc": "suggested_display_precision", "ops": "options",
-    "t": "topic",
+    "t": "topic", "cmd_t": "command_topic", "json_attr_t": "json_attributes_topic",
+    "json_attr_tpl": "json_attributes_template", "msg_exp_int": "message_expiry_interval",
+    "evt_typ": "event_types",
 }  # fmt: skip
 
 SENSOR_CLASSES: dict[str, tuple[set[str | None], set[str | None]]] = {
@@ -49,10 +63,22 @@ SENSOR_CLASSES: dict[str, tuple[set[str | None], set[str | None]]] = {
     "power": ({"W", "kW"}, {"measurement", None}),
     "temperature": ({"°C"}, {"measurement", None}),
     "duration": ({"d", "h", "min", "s", "ms"}, {"measurement", "total_increasing", None}),
+    "energy": ({"Wh", "kWh"}, {"total", "total_increasing"}),
+    "energy_storage": ({"Wh", "kWh"}, {"measurement", None}),
     "enum": ({None}, {None}),
+    "timestamp": ({None}, {None}),
 }
 BINARY_CLASSES = {"problem", "battery_charging", "power", "running", "connectivity"}
-FREE_UNITS = {None, "%", "Ah", "mΩ"}
+NUMBER_CLASSES = {"voltage", "current", "power", "temperature", "duration"}
+BUTTON_CLASSES = {"identify", "restart", "update"}
+SPANS: dict[str | None, tuple[float, float]] = {
+    "%": (0, 100), "V": (0, 2000), "mV": (0, 10_000), "A": (-10_000, 10_000), "W": (-1e7, 1e7),
+    "Ah": (0, 1e8), "kWh": (0, 1e7), "°C": (-100, 300), "mΩ": (0, 1e6), "Ω": (0, 1e6),
+    "mA": (-10_000, 10_000),
+        "s": (0, 1e9), "min": (0, 1e6), "h": (0, 1e6), "d": (0, 1e5), None: (-1e9, 1e9),
+}  # fmt: skip
+"""What a number of a unit can be at a battery; anything else is a fault that must not be shown."""
+FREE_UNITS = {None, "%", "Ah", "mΩ", "Ω", "kWh"}
 """Units that need no device class, and where there is none to name."""
 
 
@@ -130,28 +156,97 @@ def _component_faults(component: dict[str, Any], root: dict[str, Any]) -> list[s
     platform = component.get("platform")
     if platform not in ONLY:
         return [f"platform {platform}"]
+    if component.keys() == {"platform"}:  # Home Assistant is told to forget it
+        return []
     faults = [f"key {key}" for key in component.keys() - COMPONENT - ONLY[platform]]
     faults += [f"{key} is null" for key, value in component.items() if value is None]
-    if not component.get("unique_id"):
-        faults.append("no unique_id")
+    faults += _naming_faults(component, root)
+    if platform in WITH_STATE:
+        faults += _reading_faults(component, root)
+    if platform in CONTROLS:
+        faults += _control_faults(component)
+    faults += _availability_faults("own", component)
+    check = CHECKS.get(platform)
+    return faults + (check(component) if check else [])
+
+
+def _reading_faults(component: dict[str, Any], root: dict[str, Any]) -> list[str]:
+    faults = []
     if "state_topic" not in component and "state_topic" not in root:
         faults.append("no state topic")
     if not re.fullmatch(r"\{\{ value_json\.\w+ \}\}", component.get("value_template", "")):
         faults.append("no value template")
+    if ("json_attributes_template" in component) != ("json_attributes_topic" in component):
+        faults.append("attributes need topic and template")
+    return faults
+
+
+def _naming_faults(component: dict[str, Any], root: dict[str, Any]) -> list[str]:
+    platform = component["platform"]
+    faults = [] if component.get("unique_id") else ["no unique_id"]
     if not re.fullmatch(rf"{platform}\.[a-z0-9_]+", component.get("default_entity_id", "")):
         faults.append(f"default_entity_id {component.get('default_entity_id')}")
     name = component.get("name") or ""
     if not name or name != name.strip() or root["device"].get("name", "?") in name:
         faults.append(f"name {name!r}")
-    if component.get("entity_category") not in (None, "diagnostic"):
+    allowed = (None, "diagnostic", "config") if platform in CONTROLS else (None, "diagnostic")
+    if component.get("entity_category") not in allowed:
         faults.append("entity_category")
     if "icon" in component and "device_class" in component:
         faults.append("an icon beside a device class")
     if not component.get("icon", "mdi:x").startswith("mdi:"):
         faults.append("icon")
-    faults += _availability_faults("own", component)
-    check = _sensor_faults if platform == "sensor" else _binary_faults
-    return faults + check(component)
+    return faults
+
+
+def _control_faults(component: dict[str, Any]) -> list[str]:
+    faults = []
+    topic = component.get("command_topic", "")
+    if not topic or "+" in topic or "#" in topic:
+        faults.append(f"command topic {topic!r}")
+    if component.get("retain"):
+        faults.append("a retained command runs again on every connection")
+    if component.get("optimistic"):
+        faults.append("shows what was wished")
+    if component.get("qos") != 1:
+        faults.append("a command may be lost")
+    if not 1 <= component.get("message_expiry_interval", 0) <= 30:
+        faults.append("an old command would be carried out")
+    return faults
+
+
+def _number_faults(component: dict[str, Any]) -> list[str]:
+    faults = []
+    if not component.get("min", 0) < component.get("max", 100):
+        faults.append("min and max")
+    if not component.get("step", 1) >= 0.001:
+        faults.append("step")
+    if component.get("mode") not in ("auto", "box", "slider", None):
+        faults.append("mode")
+    device_class = component.get("device_class")
+    unit = component.get("unit_of_measurement")
+    if device_class is None:
+        faults += [] if unit in FREE_UNITS else [f"unit {unit} without its device class"]
+    elif device_class not in NUMBER_CLASSES or unit not in SENSOR_CLASSES[device_class][0]:
+        faults.append(f"unit {unit} for {device_class}")
+    return faults
+
+
+def _select_faults(component: dict[str, Any]) -> list[str]:
+    options = component.get("options", [])
+    return [] if options and len(set(options)) == len(options) else ["options"]
+
+
+def _button_faults(component: dict[str, Any]) -> list[str]:
+    device_class = component.get("device_class")
+    return [] if device_class in (None, *BUTTON_CLASSES) else [f"device class {device_class}"]
+
+
+def _event_faults(component: dict[str, Any]) -> list[str]:
+    faults = [] if component.get("event_types") else ["no event types"]
+    if "state_topic" not in component:
+        faults.append("an event must not read the shared state")
+    return faults
 
 
 def _sensor_faults(component: dict[str, Any]) -> list[str]:
@@ -171,7 +266,8 @@ def _sensor_faults(component: dict[str, Any]) -> list[str]:
     if (device_class == "enum") != bool(component.get("options")):
         faults.append("enum and options belong together")
     precision = component.get("suggested_display_precision")
-    if (unit is not None or state_class is not None) and precision is None:
+    number = unit is not None or state_class is not None
+    if number and precision is None:
         faults.append("a number without precision")
     return faults
 
@@ -183,27 +279,50 @@ def _binary_faults(component: dict[str, Any]) -> list[str]:
     return []
 
 
+CHECKS = {
+    "sensor": _sensor_faults,
+    "binary_sensor": _binary_faults,
+    "number": _number_faults,
+    "select": _select_faults,
+    "button": _button_faults,
+    "event": _event_faults,
+}
+
+
 def state_faults(discovery: bytes, state: bytes) -> list[str]:
     """Return what an entity of this device could not read from this state."""
     components = long_names(parse(discovery))["components"]
     document = parse(state)
     faults = []
     for component in components.values():
+        if component["platform"] not in WITH_STATE or component.keys() == {"platform"}:
+            continue
         key = component["value_template"].removeprefix("{{ value_json.").removesuffix(" }}")
         if key not in document:
             faults.append(f"{key} is missing")
         elif not _readable(component, document[key]):
             faults.append(f"{key} is {document[key]!r}")
+        attribute = re.search(r"value_json\.(\w+)\}", component.get("json_attributes_template", ""))
+        if attribute and attribute[1] not in document:
+            faults.append(f"{attribute[1]} is missing for an attribute of {key}")
     return faults
 
 
 def _readable(component: dict[str, Any], value: Any) -> bool:
     if value is None:
         return True
-    if component["platform"] == "binary_sensor":
+    if component["platform"] in ("binary_sensor", "switch"):
         return value in ("ON", "OFF")
     if "options" in component:
         return value in component["options"]
-    if "suggested_display_precision" in component:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+    if component["platform"] == "number" or "suggested_display_precision" in component:
+        low, high = SPANS[component.get("unit_of_measurement")]
+        span = (component.get("min", low), component.get("max", high))
+        return _is_number(value) and span[0] <= value <= span[1]
+    if component.get("device_class") == "timestamp":
+        return datetime.fromisoformat(value).tzinfo is not None
     return isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -3,18 +3,37 @@
 from dataclasses import replace
 
 from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    Balancing,
     BankPhase,
     BankState,
+    CellEstimate,
     CellExtreme,
+    ChargePhase,
+    Counters,
+    Estimated,
+    ExternalMeasurement,
+    Extreme,
+    Finding,
+    Heating,
     Identity,
     Limit,
     Limits,
     LinkQuality,
+    Membership,
+    Order,
+    Orders,
     PackPhase,
     PackState,
+    Prediction,
     Reading,
     Reason,
     SensorExtreme,
+    Severity,
+    Standing,
+    Urgency,
+    preset,
 )
 
 
@@ -110,5 +129,143 @@ def bank_state(**changes: object) -> BankState:
         temperature_min=SensorExtreme(pack="left", sensor="T1", temperature_c=21.0),
         temperature_max=SensorExtreme(pack="right", sensor="T2", temperature_c=23.0),
         cycles=12,
+    )
+    return replace(state, **changes)  # type: ignore[arg-type]
+
+
+SETTINGS = {"cell_overvoltage_v": 3.6, "charge_current_max_a": 50.0, "balance_trigger_v": 0.005}
+
+
+def told_pack(name: str = "left", **changes: object) -> PackState:
+    """A pack of which everything is known that a state can hold."""
+    plain = pack_state(name)
+    assert plain.reading is not None
+    reading = replace(
+        plain.reading,
+        wire_resistances_ohm=(0.052,) * 16,
+        balance_current_a=-1.25,
+        heating=False,
+        heating_switch_on=True,
+        runtime_s=7200.0,
+        alarm_bits=4,
+        settings=dict(SETTINGS),
+    )
+    alarm = Alarm(
+        kind=AlarmKind.CELL_OVERVOLTAGE,
+        severity=Severity.WARNING,
+        pack=name,
+        since_s=900.0,
+        where="cell 16",
+    )
+    extremes = {
+        "cell_voltage_max_v": 3.651,
+        "cell_voltage_min_v": 2.811,
+        "current_max_a": 61.0,
+        "current_min_a": -130.5,
+        "temperature_max_c": 41.0,
+        "temperature_min_c": -3.5,
+        "mos_temperature_max_c": 66.0,
+        "soc_min_percent": 7.5,
+    }
+    told = replace(
+        plain,
+        reading=reading,
+        alarms=(alarm,),
+        parameters=preset("LiFePO4", cell_count=16, design_capacity_ah=100),
+        charge_phase=ChargePhase.ABSORPTION,
+        balancing=Balancing(
+            wanted=True,
+            active=True,
+            why="cell 16 is 15 mV above the lowest",
+            giving=16,
+            taking=1,
+            current_a=-1.25,
+            debt_ah=(-0.4, 0.6),
+            done_in_s=5400.0,
+            loss_wh=12.0,
+        ),
+        heating=Heating(
+            wanted=True,
+            active=False,
+            why="3 °C is too cold to charge",
+            power_w=82.4,
+            energy_wh=1500.0,
+            ready_in_s=600.0,
+        ),
+        prediction=Prediction(
+            charge_power_10s_w=Estimated(value=2600.0, sigma=50.0),
+            charge_power_60s_w=Estimated(value=2500.0, sigma=50.0),
+            discharge_power_10s_w=Estimated(value=5200.0, sigma=50.0),
+            discharge_power_60s_w=Estimated(value=5000.0, sigma=50.0),
+            time_to_full_s=Estimated(value=7260.0, sigma=300.0),
+            time_to_empty_s=Estimated(value=36000.0, sigma=900.0),
+            energy_left_wh=Estimated(value=3277.0, sigma=60.0),
+        ),
+        counters=Counters(
+            runtime_s=7200.0,
+            charged_ah=1300.5,
+            discharged_ah=1234.0,
+            charged_wh=66_600.0,
+            discharged_wh=63_210.0,
+            cycles=12.34,
+            full_charges=5,
+            since_full_s=129_600.0,
+            extremes={
+                key: Extreme(value=value, where="", runtime_s=1.0)
+                for key, value in extremes.items()
+            },
+            alarms={"cell over-voltage": 2, "low state of charge": 1},
+        ),
+        cells=tuple(
+            CellEstimate(
+                cell=n,
+                soc_percent=63.0 + 0.1 * n,
+                capacity_ah=101.0,
+                resistance_ohm=0.00031,
+                self_discharge_a=0.0021,
+            )
+            for n in range(1, 17)
+        ),
+        findings=(
+            Finding(
+                code="balance-lead-resistance",
+                what="balance lead too long or loose",
+                evidence="wire 3 at 0.310 ohm",
+                confidence=0.8,
+                pack=name,
+                where="wire 3",
+                procedure="balance-lead",
+            ),
+        ),
+    )
+    return replace(told, **changes)  # type: ignore[arg-type]
+
+
+def told_bank(**changes: object) -> BankState:
+    """A bank of which everything is known that a state can hold."""
+    state = replace(
+        bank_state(packs=(told_pack("left"), told_pack("right"))),
+        charge_phase=ChargePhase.BULK,
+        members=(
+            Membership(pack="left", standing=Standing.IN),
+            Membership(pack="right", standing=Standing.JOINING, why="0.8 V below the others"),
+        ),
+        orders=Orders(
+            charge_current_a=Order(value=20.0, who="homeassistant", until_s=1600.5),
+            target_soc_percent=Order(value=80.0, who="web"),
+        ),
+        prediction=Prediction(time_to_full_s=Estimated(value=7260.0, sigma=300.0)),
+        external=(
+            ExternalMeasurement(source="victron", voltage_v=52.8, current_a=11.6, heard_s=1000.0),
+        ),
+        findings=(
+            Finding(
+                code="circulating-current",
+                what="current circulates between packs",
+                evidence="left -3 A, right 3 A at rest",
+                confidence=0.6,
+                urgency=Urgency.NOW,
+            ),
+        ),
     )
     return replace(state, **changes)  # type: ignore[arg-type]

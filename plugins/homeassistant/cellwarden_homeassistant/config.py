@@ -40,7 +40,18 @@ class HomeAssistantOptions:
         "localhost", help="MQTT broker, name or address", check=_host_problem, example="192.0.2.10"
     )
     port: int = option(1883, help="MQTT broker, usually 8883 with tls", minimum=1, maximum=65535)
+    protocol: str = option(
+        "auto",
+        help="version of MQTT; auto: 5, and 3.1.1 for a broker that does not know 5",
+        choices=("auto", "5", "3.1.1"),
+    )
     username: str | None = option(None, help="login at the broker")
+    username_file: str | None = option(
+        None, help="file whose first line is the username, instead of username"
+    )
+    username_env: str | None = option(
+        None, help="environment variable that holds the username, instead of username"
+    )
     password_file: str | None = option(
         None, help="file whose first line is the password; readable by its owner only"
     )
@@ -73,6 +84,24 @@ class HomeAssistantOptions:
         minimum=1,
         maximum=60,
     )
+    cells_interval_s: float = option(
+        10.0, help="time between two values of a cell", unit="s", minimum=1, maximum=600
+    )
+    slow_interval_s: float = option(
+        60.0,
+        help="time between two values of counters, ages and lasting estimates",
+        unit="s",
+        minimum=1,
+        maximum=60,
+    )
+    orders_last_s: float = option(
+        900.0,
+        help="limits, targets, blocks and charge modes that came over MQTT end by themselves after"
+        " this time unless they are repeated",
+        unit="s",
+        minimum=10,
+        maximum=86400,
+    )
     keepalive_s: int = option(
         30,
         help="a link that breaks without a word shows after at most 1.5 times this",
@@ -84,19 +113,45 @@ class HomeAssistantOptions:
     ca_file: str | None = option(
         None, help="certificate authority of the broker, PEM; default the system's own"
     )
+    cert_file: str | None = option(
+        None, help="our certificate, PEM, for a broker that asks for one; needs key_file"
+    )
+    key_file: str | None = option(None, help="the key of cert_file, PEM, without a password")
+    check_host_name: bool = option(
+        True, help="the broker's certificate must be for the very name in host"
+    )
 
     def __post_init__(self) -> None:
         """Refuse contradictions between keys, all at once."""
         problems = []
         if self.password_file is not None and self.password_env is not None:
             problems.append("password_file and password_env: give one of them, not both")
+        names = (self.username, self.username_file, self.username_env)
+        if sum(name is not None for name in names) > 1:
+            problems.append("username, username_file and username_env: give one of them")
         given = self.password_file is not None or self.password_env is not None
-        if given and self.username is None:
+        if given and not any(name is not None for name in names):
             problems.append("a password without username: add the username key")
-        if self.ca_file is not None and not self.tls:
-            problems.append("ca_file is given but tls is false: set tls = true")
+        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        problems += [
+            f"{key} is given but tls is false: set tls = true"
+            for key, file in files.items()
+            if file is not None and not self.tls
+        ]
+        if (self.cert_file is None) is not (self.key_file is None):
+            problems.append("cert_file and key_file belong together: give both")
         if problems:
             raise ConfigError(problems)
+
+
+def read_username(options: HomeAssistantOptions) -> str | None:
+    """Return the username that the settings hold or point to, None if there is none.
+
+    ConfigError if it cannot be read.
+    """
+    if options.username is not None:
+        return options.username
+    return read_secret("username", options.username_file, options.username_env)
 
 
 def read_password(options: HomeAssistantOptions) -> str | None:

@@ -15,8 +15,8 @@ from cellwarden.model import (
     SensorExtreme,
     Severity,
 )
+from cellwarden_homeassistant.entity import Value, View
 
-Value = float | int | bool | str | None
 State = BankState | PackState
 
 CHARGING_ABOVE_A = 0.5
@@ -58,14 +58,32 @@ def charging(state: State) -> Value:
     return None if amps is None else amps > CHARGING_ABOVE_A
 
 
-def charging_power_w(bank: BankState) -> Value:
-    """Return the power into the bank in W, 0 while it gives."""
-    return None if bank.power_w is None else max(bank.power_w, 0.0)
+def charging_power_w(state: State) -> Value:
+    """Return the power into the battery in W, 0 while it gives."""
+    return None if state.power_w is None else max(state.power_w, 0.0)
 
 
-def discharging_power_w(bank: BankState) -> Value:
-    """Return the power out of the bank in W, 0 while it takes."""
-    return None if bank.power_w is None else max(-bank.power_w, 0.0)
+def discharging_power_w(state: State) -> Value:
+    """Return the power out of the battery in W, 0 while it takes."""
+    return None if state.power_w is None else max(-state.power_w, 0.0)
+
+
+def bank_energy_kwh(name: str) -> Callable[[View], Value]:
+    """Return a getter of the bank's `charged_wh` or `discharged_wh` in kWh."""
+
+    def get(view: View) -> Value:
+        energy_wh: float | None = getattr(view, name)
+        return None if energy_wh is None else energy_wh / 1000
+
+    return get
+
+
+def heating(pack: PackState) -> Value:
+    """Return whether the heater runs, by the BMS or by whatever switches it."""
+    told = None if pack.reading is None else pack.reading.heating
+    if told is None and pack.heating is not None:
+        return pack.heating.active
+    return told
 
 
 def cell_voltage(which: str) -> Callable[[State], Value]:

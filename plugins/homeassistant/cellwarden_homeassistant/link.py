@@ -9,6 +9,8 @@ What is built around, all seen in paho 2.1 and 2.2:
   what is published then comes after everything old.
 - `loop_stop()` waits without limit for a broker that does not read. `stop()` here does not.
 - While a broker does not read, paho queues. `busy` says so, and nothing more is handed over.
+- A broker that does not know MQTT 5 refuses it by number, or hangs up without a word. paho keeps
+  the version that it was built with, so a client of the other version takes its place.
 """
 
 import contextlib
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cellwarden.errors import LinkError
 from cellwarden_homeassistant.config import HomeAssistantOptions
-from cellwarden_homeassistant.publisher import OFFLINE, Message
+from cellwarden_homeassistant.message import OFFLINE, Message
 
 LOG = logging.getLogger(__name__)
 
@@ -38,6 +40,13 @@ REFUSED_RETRY_S = 60
 """A refused login will not be accepted a second later, and some brokers count attempts."""
 LOGIN_REFUSED = (134, 135)
 """Bad user name or password, not authorized; paho translates those of MQTT 3.1.1."""
+UNKNOWN_PROTOCOL = 132
+"""The broker does not speak this version of MQTT."""
+SILENT_ENDS = 2
+"""Connections in a row that ended before a welcome: the other version is tried."""
+IN_FLIGHT = 10
+"""Unacknowledged messages; MQTT 5 brokers may hang up on more than they allow, and 10 is the least
+default among the usual ones. The rest waits in paho, and counts as `busy`."""
 INBOX = 256
 """Messages from the broker that wait to be looked at; the oldest go first."""
 
@@ -61,29 +70,48 @@ class MqttLink:
         *,
         client_id: str,
         password: str | None,
+        username: str | None = None,
         will_topic: str,
         subscriptions: Sequence[str],
+        wanted: Callable[[str], bool],
+        on_news: Callable[[], None],
     ) -> None:
+        """`wanted` sorts out what a wide subscription brings; `on_news` must not block."""
         self.broker = f"{options.host}:{options.port}"
         self.session = 0
         """Counts the sessions that became ready."""
         self.ready = False
         self.published = 0
         self.last_error = ""
-        self._subscriptions = [(topic, 0) for topic in subscriptions]
+        self._subscriptions = [(topic, 1) for topic in subscriptions]
+        self._wanted = wanted
+        self._on_news = on_news
         self._heard: deque[Heard] = deque(maxlen=INBOX)
         self._unfinished: list[mqtt.MQTTMessageInfo] = []
         self._outage = ""
         self._stopping = False
         self._network: threading.Thread | None = None
-        self._client = self._build(options, client_id, password, will_topic)
-
-    def _build(
-        self, options: HomeAssistantOptions, client_id: str, password: str | None, will: str
-    ) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv311
+        self._options = options
+        self._identity = (client_id, username, password, will_topic)
+        self._version = (
+            MQTTProtocolVersion.MQTTv311
+            if options.protocol == "3.1.1"
+            else MQTTProtocolVersion.MQTTv5
         )
+        self._welcomed = False
+        self._silent_ends = 0
+        self._other_version = False
+        self._client = self._build()
+
+    @property
+    def protocol(self) -> str:
+        """The version of MQTT that is spoken."""
+        return "5" if self._version is MQTTProtocolVersion.MQTTv5 else "3.1.1"
+
+    def _build(self) -> mqtt.Client:
+        options = self._options
+        client_id, username, password, will = self._identity
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=self._version)
         client.suppress_exceptions = True
         client.on_log = self._on_log
         client.on_pre_connect = self._on_pre_connect
@@ -93,19 +121,33 @@ class MqttLink:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.will_set(will, OFFLINE, qos=1, retain=True)
-        if options.username is not None:
-            client.username_pw_set(options.username, password)
+        if username is not None:
+            client.username_pw_set(username, password)
         if options.tls:
-            try:
-                client.tls_set(ca_certs=options.ca_file)
-            except OSError as error:  # also ssl.SSLError
-                raise LinkError(
-                    self.broker, f"the certificates in ca_file cannot be used ({error})"
-                ) from error
-        client.max_inflight_messages_set(0)  # a full inbox at the broker's side is `busy` here
+            self._encrypt(client)
+        client.max_inflight_messages_set(IN_FLIGHT)
         client.reconnect_delay_set(RETRY_FIRST_S, RETRY_LAST_S)
-        client.connect_async(options.host, options.port, options.keepalive_s)
+        # Nothing of an earlier session is wanted: everything is announced on every connection.
+        clean: Any = {"clean_start": True} if self._version is MQTTProtocolVersion.MQTTv5 else {}
+        client.connect_async(options.host, options.port, options.keepalive_s, **clean)
         return client
+
+    def _encrypt(self, client: mqtt.Client) -> None:
+        options = self._options
+        try:
+            # An empty password, for an encrypted key would have OpenSSL ask on the terminal.
+            client.tls_set(
+                options.ca_file, options.cert_file, options.key_file, keyfile_password=""
+            )
+        except OSError as error:  # also ssl.SSLError
+            files = (options.ca_file, options.cert_file, options.key_file)
+            named = ", ".join(file for file in files if file is not None)
+            raise LinkError(
+                self.broker,
+                f"the certificates in ca_file, cert_file and key_file ({named}) cannot be used"
+                f" ({error}); they are PEM files, the key without a password",
+            ) from error
+        client.tls_insecure_set(not options.check_host_name)
 
     # -- for the output ------------------------------------------------------------------------
 
@@ -114,9 +156,32 @@ class MqttLink:
         self._client.loop_start()
 
     def check(self) -> None:
-        """Raise a LinkError if the network thread is no more."""
-        if self._network is not None and not self._network.is_alive():
+        """Change the version of MQTT if the broker wants that.
+
+        Raise a LinkError if the network thread is no more.
+        """
+        if self._other_version:
+            self._change_version()
+        elif self._network is not None and not self._network.is_alive():
             raise LinkError(self.broker, f"the network thread ended ({self.last_error})")
+
+    def _change_version(self) -> None:
+        """Put a client of the other version in the place of this one."""
+        old, self._network = self._client, None
+        for name in ("on_connect", "on_disconnect", "on_connect_fail", "on_pre_connect"):
+            setattr(old, name, None)
+        old.disconnect()
+        threading.Thread(target=old.loop_stop, name="mqtt stop", daemon=True).start()
+        self._version = (
+            MQTTProtocolVersion.MQTTv311
+            if self._version is MQTTProtocolVersion.MQTTv5
+            else MQTTProtocolVersion.MQTTv5
+        )
+        self._silent_ends = 0
+        self._other_version = False
+        LOG.info("%s: trying MQTT %s", self.broker, self.protocol)
+        self._client = self._build()
+        self._client.loop_start()
 
     @property
     def busy(self) -> bool:
@@ -125,8 +190,10 @@ class MqttLink:
         return bool(self._unfinished)
 
     def publish(self, message: Message) -> bool:
-        """Hand over a message, retained; False if there is no connection."""
-        info = self._client.publish(message.topic, message.payload, message.qos, retain=True)
+        """Hand over a message; False if there is no connection."""
+        info = self._client.publish(
+            message.topic, message.payload, message.qos, retain=message.retain
+        )
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         self.published += 1
@@ -184,14 +251,19 @@ class MqttLink:
         properties: Properties | None,
     ) -> None:
         del userdata, flags, properties
+        self._silent_ends = 0
         if self._stopping:
             client.disconnect()
+        elif reason_code.value == UNKNOWN_PROTOCOL and self._may_change():
+            self._other_version = True
+            self._trouble("version", logging.INFO, f"does not speak MQTT {self.protocol}")
         elif reason_code.value in LOGIN_REFUSED:
             client.reconnect_delay_set(REFUSED_RETRY_S, REFUSED_RETRY_S)
             self._trouble("refused", logging.ERROR, f"refuses username or password: {reason_code}")
         elif reason_code.is_failure:
             self._trouble("refused", logging.WARNING, f"refuses the connection: {reason_code}")
         else:
+            self._welcomed = True
             client.reconnect_delay_set(RETRY_FIRST_S, RETRY_LAST_S)
             client.subscribe(self._subscriptions)
 
@@ -207,14 +279,20 @@ class MqttLink:
         if any(code.is_failure for code in reason_codes):
             # Still good for showing values; only a restart of Home Assistant goes unnoticed.
             LOG.warning("%s: the broker lets us read none or not all of our topics", self.broker)
-        LOG.info("%s: connected", self.broker)
+        LOG.info("%s: connected, MQTT %s", self.broker, self.protocol)
         self._outage = self.last_error = ""
         self.session += 1
         self.ready = True
+        self._on_news()
+
+    def _may_change(self) -> bool:
+        return self._options.protocol == "auto" and not self._welcomed
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
         del client, userdata
-        self._heard.append(Heard(message.topic, bytes(message.payload), message.retain))
+        if self._wanted(message.topic):
+            self._heard.append(Heard(message.topic, bytes(message.payload), message.retain))
+            self._on_news()
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: Any) -> None:
         del client, userdata
@@ -230,6 +308,9 @@ class MqttLink:
     ) -> None:
         del client, userdata, flags, properties
         self.ready = False
+        self._silent_ends += 1
+        if self._silent_ends >= SILENT_ENDS and self._may_change():
+            self._other_version = True
         if not self._stopping:
             self._trouble("lost", logging.WARNING, f"connection lost: {reason_code}")
 

@@ -45,6 +45,21 @@ class Device:
     hardware_version: str | None = None
     firmware_version: str | None = None
 
+    @property
+    def topic(self) -> str:
+        """Where everything of this device is published."""
+        return self.state_topic.removesuffix("/state")
+
+    @property
+    def command_topic(self) -> str:
+        """Where commands come in, followed by the key of the control."""
+        return f"{self.topic}/set"
+
+    @property
+    def event_topic(self) -> str:
+        """Where it is told what became of a command."""
+        return f"{self.topic}/event"
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -66,6 +81,26 @@ class Names:
     def every_pack_status(self) -> str:
         """A filter for the availability of every pack that ever was."""
         return f"{self.base_topic}/{self.node}/packs/+/status"
+
+    @property
+    def own(self) -> str:
+        """What every topic of this bank but discovery begins with."""
+        return f"{self.base_topic}/{self.node}/"
+
+    @property
+    def every_command(self) -> tuple[str, ...]:
+        """Filters for every command to the bank and its packs."""
+        return (f"{self.own}bank/set/+", f"{self.own}packs/+/set/+")
+
+    @property
+    def every_discovery(self) -> str:
+        """A filter for the discovery of every device at the broker, ours and others'."""
+        return f"{self.discovery_prefix}/device/+/config"
+
+    def concerns_us(self, topic: str) -> bool:
+        """Return whether a topic that our subscriptions bring is not just another's discovery."""
+        prefix = f"{self.discovery_prefix}/device/"
+        return not topic.startswith(prefix) or topic.startswith(f"{prefix}cellwarden_")
 
     def bridge(self, version: str) -> Device:
         """Return the controller's device."""

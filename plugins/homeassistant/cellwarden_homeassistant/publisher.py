@@ -8,90 +8,33 @@ records every state.
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from cellwarden import __version__
-from cellwarden.model import BankState, PackState, Reading
-from cellwarden_homeassistant import discovery, state_payload
-from cellwarden_homeassistant.entities import BANK, BRIDGE, Entity, pack_entities
-from cellwarden_homeassistant.naming import Device, Names, serial_slug
+from cellwarden.model import BankState, PackPhase, PackState
+from cellwarden_homeassistant import controls, earlier
+from cellwarden_homeassistant.answers import Answer
+from cellwarden_homeassistant.controls import Rights
+from cellwarden_homeassistant.entities import BANK, BRIDGE
+from cellwarden_homeassistant.entity import Entity, Pace, View
+from cellwarden_homeassistant.message import OFFLINE, ONLINE, Message
+from cellwarden_homeassistant.meter import BankMeter
+from cellwarden_homeassistant.naming import Names, serial_slug
+from cellwarden_homeassistant.shown import Pacing, Shown
 
 LOG = logging.getLogger(__name__)
 
-ONLINE, OFFLINE = b"online", b"offline"
-
 RESEND_S = 60.0
 """A state is published this often even if nothing in it changed."""
-EXPIRE_S = 3 * 60
-"""Home Assistant gives a value up that was not heard of for this long: three times `RESEND_S`."""
 SERIAL_PATIENCE_S = 10.0
 """How long a pack that answers may take to tell who it is and its cells, and how long an odd
 serial number is doubted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message, always retained: what a subscriber is to find at any time."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    """0 for states, which the next one replaces; 1 for what is sent once."""
-
-
-@dataclass(slots=True)
-class Shown:
-    """One announced device."""
-
-    device: Device
-    entities: tuple[Entity, ...]
-    serial: str = ""
-    """The serial number it is known by, as an id; empty where its name stands in."""
-    shape: tuple[int, int, int] = (0, 0, 0)
-    """Cells, battery sensors, balance leads; each only ever grows."""
-    known: set[str] = field(default_factory=set)
-    """Optional entities that have shown a value."""
-    config: Message | None = None
-    """Its discovery message; None when it has to be written anew."""
-
-    @property
-    def status_topic(self) -> str:
-        """Its own availability."""
-        return self.device.availability_topics[-1]
-
-    def learn(self, state: BankState | PackState) -> None:
-        """Take notice of optional entities that have a value for the first time."""
-        for entity in self.entities:
-            if entity.optional and entity.key not in self.known and entity.get(state) is not None:
-                self.known.add(entity.key)
-                self.config = None
-
-    def grow(self, reading: Reading) -> None:
-        """Take notice of the cells, sensors and leads that a reading has."""
-        lengths = (
-            len(reading.cell_voltages_v),
-            len(reading.temperatures_c),
-            len(reading.wire_resistances_ohm),
-        )
-        cells, sensors, wires = (max(a, b) for a, b in zip(self.shape, lengths, strict=True))
-        if not self.entities or self.shape != (cells, sensors, wires):
-            self.shape = (cells, sensors, wires)
-            self.entities = pack_entities(cells, sensors, wires)
-            self.config = None
-
-    def discovery(self) -> Message:
-        """Return the discovery message."""
-        if self.config is None:
-            payload = discovery.encode(
-                self.device, self.entities, self.known, expire_after_s=EXPIRE_S
-            )
-            self.config = Message(self.device.discovery_topic, payload, 1)
-        return self.config
-
-    def state(self, state: BankState | PackState) -> Message:
-        """Return the state message."""
-        return Message(self.device.state_topic, state_payload.encode(self.entities, state), 0)
+REDRAW_AFTER_S = 2.0
+"""After a command that was applied and changed nothing, the state is published again all the same:
+Home Assistant's switch has moved already and waits for a word."""
+EVENTS = 32
+"""Answers to commands that wait to be sent; the oldest go first."""
 
 
 class Publisher:
@@ -100,17 +43,35 @@ class Publisher:
     After a failure, or on a new connection, call `announce`.
     """
 
-    def __init__(self, names: Names, interval_s: float) -> None:
+    def __init__(
+        self,
+        names: Names,
+        pacing: Pacing,
+        rights: Rights,
+        *,
+        who: str,
+        meter: BankMeter,
+        started: str | None = None,
+    ) -> None:
         self._names = names
-        self._interval_s = interval_s
-        self._bridge = Shown(names.bridge(__version__), BRIDGE)
-        self._bank = Shown(names.whole_bank(), BANK)
+        self._pacing = pacing
+        self._rights = rights
+        self._who = who
+        self._meter = meter
+        self._started = started
+        self._bridge = Shown(names.bridge(__version__), BRIDGE, pacing)
+        self._bank = Shown(names.whole_bank(), BANK, pacing)
         self._packs: dict[str, Shown] = {}
         self._answering_since: dict[str, float] = {}
         self._odd_since: dict[str, float] = {}
         self._sent: dict[str, tuple[bytes, float]] = {}
         self._ghosts: set[str] = set()
+        self._earlier: dict[str, earlier.Earlier] = {}
+        self._deleted: dict[str, None] = {}
+        self._events: deque[Message] = deque(maxlen=EVENTS)
+        self._redraw: dict[str, float] = {}
         self._urgency: object = None
+        self._phases: dict[str, PackPhase] = {}
         self._next_s = 0.0
 
     @property
@@ -121,7 +82,10 @@ class Publisher:
     def announce(self) -> None:
         """Forget what was sent: everything is due again."""
         self._sent.clear()
+        self._events.clear()
         self._next_s = 0.0
+
+    # -- what came from the broker -------------------------------------------------------------
 
     def heard_status(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take an availability message of ours back from the broker.
@@ -135,6 +99,40 @@ class Publisher:
         elif payload == ONLINE and retained and topic not in self._pack_topics():
             self._ghosts.add(topic)
 
+    def heard_discovery(self, topic: str, payload: bytes, now_s: float) -> None:
+        """Take a discovery document that the broker has kept, from an earlier run or from now."""
+        found = earlier.read(self._names, topic, payload)
+        if found is None:
+            return
+        for shown in (self._bridge, self._bank, *self._packs.values()):
+            if shown.device.discovery_topic == topic:
+                shown.remember(found.components, now_s)
+                return
+        self._earlier[topic] = found
+
+    def control(self, topic: str) -> tuple[str, Entity] | None:
+        """Return the pack (empty: the bank) and the control that a command topic belongs to."""
+        for pack, shown in (("", self._bank), *self._packs.items()):
+            prefix = f"{shown.device.command_topic}/"
+            if topic.startswith(prefix):
+                key = topic.removeprefix(prefix)
+                named = (c for c in shown.controls if c.key == key and c.command is not None)
+                control = next(named, None)
+                return None if control is None else (pack, control)
+        return None
+
+    def answer(self, answer: Answer, now_s: float) -> None:
+        """Tell what became of a command: an event, a line, and the state as it is now."""
+        shown = self._packs.get(answer.pack) if answer.pack else self._bank
+        if shown is None:
+            return
+        shown.last_request = answer.text
+        shown.hurry()
+        self._events.append(Message(shown.device.event_topic, answer.payload(), 1, retain=False))
+        self._redraw[shown.device.state_topic] = now_s + (REDRAW_AFTER_S if answer.applied else 0.0)
+
+    # -- what is due ---------------------------------------------------------------------------
+
     def due(self, state: BankState, now_s: float, *, hung: bool = False) -> Iterator[Message]:
         """Yield what is due, in the order to send it.
 
@@ -143,19 +141,28 @@ class Publisher:
         """
         for place, pack in enumerate(state.packs, start=1):
             self._learn(pack, place, now_s)
-        self._bank.learn(state)
+        self._find_gone(state)
         status = self._status(state, hung=hung)
         yield from self._unsent(m for m in status if m.payload == OFFLINE)
         if hung:
             return
+        yield from tuple(self._events)
         yield from self._states(state, now_s)
         shown = (self._bridge, self._bank, *self._packs.values())
         yield from self._unsent(device.discovery() for device in shown)
+        yield from [Message(topic, b"", 1) for topic in self._deleted]
         yield from self._unsent(m for m in status if m.payload == ONLINE)
 
     def sent(self, message: Message, now_s: float) -> None:
         """Note that a message was handed to the broker."""
+        if not message.retain:
+            self._events.remove(message)
+            return
         self._sent[message.topic] = (message.payload, now_s)
+        self._deleted.pop(message.topic, None)
+        for shown in (self._bridge, self._bank, *self._packs.values()):
+            if shown.config is message:
+                shown.told()
 
     def farewell(self) -> list[Message]:
         """Return what marks everything unavailable, the bridge last."""
@@ -163,7 +170,7 @@ class Publisher:
         topics = (*packs, self._bank.status_topic, self._names.bridge_status)
         return [Message(topic, OFFLINE, 1) for topic in topics]
 
-    # -- parts -------------------------------------------------------------------------------
+    # -- parts ---------------------------------------------------------------------------------
 
     def _learn(self, pack: PackState, place: int, now_s: float) -> None:
         """Meet a pack, or notice what is new about one; `place` is its place in the bank."""
@@ -175,7 +182,7 @@ class Publisher:
             # Another BMS under the same name; a single odd frame must not create a device.
             if now_s - self._odd_since.setdefault(name, now_s) < SERIAL_PATIENCE_S:
                 return
-            self._ghosts.add(self._packs.pop(name).status_topic)
+            self._forget(self._packs.pop(name))
             shown = None
         self._odd_since.pop(name, None)
         if shown is None:
@@ -183,14 +190,11 @@ class Publisher:
             told = pack.identity is not None and pack.reading.cell_voltages_v
             if not told and now_s - since_s < SERIAL_PATIENCE_S:
                 return
-            shown = self._meet(pack, place)
-        device = self._names.pack(_key(shown), name, pack.identity)
-        if device != shown.device:
-            shown.device, shown.config = device, None
+            shown = self._meet(pack, place, now_s)
+        shown.rename(self._names.pack(_key(shown), name, pack.identity))
         shown.grow(pack.reading)
-        shown.learn(pack)
 
-    def _meet(self, pack: PackState, place: int) -> Shown:
+    def _meet(self, pack: PackState, place: int, now_s: float) -> Shown:
         taken = frozenset(_key(other) for other in self._packs.values())
         key = self._names.pack_key(pack.pack, place, pack.identity, taken)
         serial = serial_slug(pack.identity)
@@ -200,12 +204,41 @@ class Publisher:
                 pack.pack,
                 serial,
             )
-        shown = Shown(
-            self._names.pack(key, pack.pack, pack.identity), (), serial if key == serial else ""
-        )
+        device = self._names.pack(key, pack.pack, pack.identity)
+        shown = Shown(device, (), self._pacing, serial if key == serial else "")
         self._packs[pack.pack] = shown
         self._ghosts.discard(shown.status_topic)
+        for topic in (device.discovery_topic, device.state_topic, shown.status_topic):
+            self._deleted.pop(topic, None)
+        if pack.reading is not None:
+            shown.grow(pack.reading)
+        found = self._earlier.pop(device.discovery_topic, None)
+        if found is not None:
+            shown.remember(found.components, now_s)
+        self._next_s = 0.0
         return shown
+
+    def _forget(self, shown: Shown) -> None:
+        device = shown.device
+        self._ghosts.add(shown.status_topic)
+        self._earlier[device.discovery_topic] = earlier.Earlier(
+            {}, (device.state_topic, shown.status_topic)
+        )
+
+    def _find_gone(self, state: BankState) -> None:
+        """Delete devices of packs that are no more, once every pack that is there was met.
+
+        Before, a device that an earlier run announced may be that of a pack not heard yet.
+        """
+        if not self._earlier or len(self._packs) < len(state.packs):
+            return
+        for topic, found in self._earlier.items():
+            LOG.info("%s: no pack of this bank any more; Home Assistant is told", topic)
+            self._ghosts -= set(found.topics)
+            self._deleted |= dict.fromkeys((topic, *found.topics))
+            for gone in found.topics:
+                self._sent.pop(gone, None)
+        self._earlier.clear()
 
     def _status(self, state: BankState, *, hung: bool) -> list[Message]:
         """Return the availability of everything, the bridge last."""
@@ -222,21 +255,55 @@ class Publisher:
     def _states(self, state: BankState, now_s: float) -> Iterator[Message]:
         """Yield the states that are due: all of them together, one consistent moment."""
         urgency = _urgency(state)
-        if now_s < self._next_s and urgency == self._urgency:
+        redraw = {topic for topic, at_s in self._redraw.items() if now_s >= at_s}
+        if now_s < self._next_s and urgency == self._urgency and not redraw:
             return
         self._urgency = urgency
-        self._next_s = now_s + self._interval_s
-        messages = [self._bridge.state(state), self._bank.state(state)]
-        for pack in state.packs:
-            shown = self._packs.get(pack.pack)
-            if shown is not None:
-                messages.append(shown.state(pack))
-        for message in messages:
+        self._next_s = now_s + self._pacing[Pace.CYCLE]
+        for topic in redraw:
+            del self._redraw[topic]
+            self._sent.pop(topic, None)
+        for message in self._state_messages(state, now_s):
             last = self._sent.get(message.topic)
             if last is None or last[0] != message.payload or now_s - last[1] >= RESEND_S:
                 yield message
 
-    def _unsent(self, messages: Iterator[Message]) -> Iterator[Message]:
+    def _state_messages(self, state: BankState, now_s: float) -> list[Message]:
+        charged_wh, discharged_wh = self._meter.take(state)
+        messages = []
+        subjects: list[tuple[str, Shown, BankState | PackState]] = [("", self._bank, state)]
+        subjects += [
+            (pack.pack, shown, pack)
+            for pack in state.packs
+            if (shown := self._packs.get(pack.pack)) is not None
+        ]
+        bridge_view = View(bank=state, started=self._started)
+        self._bridge.learn(state, bridge_view)
+        self._bridge.settle(now_s)
+        messages.append(self._bridge.state(state, bridge_view, now_s))
+        for name, shown, subject in subjects:
+            view = View(
+                bank=state,
+                pack=subject if isinstance(subject, PackState) else None,
+                last_request=shown.last_request,
+                charged_wh=charged_wh,
+                discharged_wh=discharged_wh,
+            )
+            phase = subject.phase if isinstance(subject, PackState) else None
+            if phase is not None and self._phases.get(name) is not phase:
+                self._phases[name] = phase
+                shown.hurry()
+            if phase in (None, PackPhase.ONLINE):
+                # Only then: a gate refuses everything for a pack that does not answer.
+                offered = controls.offered(self._rights, name, self._who)
+                shown.trust(offered)
+                shown.offer(offered, now_s)
+                shown.settle(now_s)
+            shown.learn(subject, view)
+            messages.append(shown.state(subject, view, now_s))
+        return messages
+
+    def _unsent(self, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:
             last = self._sent.get(message.topic)
             if last is None or last[0] != message.payload:
@@ -257,4 +324,5 @@ def _urgency(state: BankState) -> object:
         None if limits is None else (limits.ccl_a <= 0, limits.dcl_a <= 0),
         tuple((pack.phase, pack.charge_allowed, pack.discharge_allowed) for pack in state.packs),
         frozenset((a.pack, a.kind, a.severity, a.where) for a in state.alarms),
+        controls.settled(state),
     )

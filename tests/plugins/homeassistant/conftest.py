@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from cellwarden.hooks import OutputContext
 from cellwarden.model import BankPhase, BankState
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_homeassistant.config import HomeAssistantOptions
+from support.gates import FakeGate
 from support.processes import Lines, free_port, until
 from support.states import bank_state
 from support.tools import require_tool
@@ -128,8 +130,9 @@ def listening(broker: Broker):
 class Running:
     """The output at work in a thread with its own loop, fed five times a second."""
 
-    def __init__(self, output, state: BankState, feed_every_s: float = 0.2) -> None:
+    def __init__(self, output, state: BankState, gate: FakeGate, feed_every_s: float = 0.2) -> None:
         self.output = output
+        self.gate = gate
         self.state = state
         """What the controller decides; replace it at any time, None to make it hang."""
         self.error: Exception | None = None
@@ -153,7 +156,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self.output.run(self._mailbox, None))
+            asyncio.run(self.output.run(self._mailbox, self.gate))
         except Exception as error:  # noqa: BLE001  # the test looks at it
             self.error = error
 
@@ -180,8 +183,67 @@ def options(broker: Broker, **changes) -> HomeAssistantOptions:
     )
 
 
-def context() -> OutputContext:
-    return OutputContext(name="homeassistant", bank="Battery", state_dir="/nonexistent")
+def context(folder: Path) -> OutputContext:
+    return OutputContext(name="homeassistant", bank="Battery", state_dir=str(folder))
+
+
+class Peer:
+    """A broker that no configuration gives: it welcomes as told and never reads again.
+
+    It speaks MQTT 3.1.1. To a client of version 5 it says that it does not know that, or with
+    `hangs_up` nothing at all.
+    """
+
+    def __init__(self, welcome: int = 0, granted: int = 0, *, hangs_up: bool = False) -> None:
+        self._answers = (welcome, granted)
+        self._hangs_up = hangs_up
+        self.versions: list[int] = []
+        """Of every client that came."""
+        self._server = socket.socket()
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        self._server.bind(("127.0.0.1", 0))
+        self._server.listen()
+        self.port = self._server.getsockname()[1]
+        self._sockets = [self._server]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        welcome, granted = self._answers
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                self._sockets.append(client)
+                connect = client.recv(1000)
+                self.versions.append(connect[connect.index(b"MQTT") + 4])
+                if self.versions[-1] == 5:
+                    if not self._hangs_up:
+                        client.sendall(bytes((0x20, 2, 0, 1)))
+                    client.close()
+                    continue
+                client.sendall(bytes((0x20, 2, 0, welcome)))
+                if welcome == 0:
+                    subscribe = client.recv(1000)
+                    client.sendall(bytes((0x90, 8, *subscribe[2:4], *(granted,) * 6)))
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        for sock in self._sockets:
+            sock.close()
+
+
+@pytest.fixture
+def make_peer():
+    made = []
+
+    def make(**changes):
+        made.append(Peer(**changes))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
 
 
 @pytest.fixture
@@ -214,15 +276,17 @@ def listen():
 
 
 @pytest.fixture
-def run_output():
-    """Run the output against a broker: (broker, state, **options)."""
+def run_output(tmp_path):
+    """Run the output against a broker: (broker, state, gate, **options)."""
     from cellwarden_homeassistant.output import HomeAssistantOutput
 
     started: list[Running] = []
 
-    def start(broker: Broker, state: BankState | None = None, **changes) -> Running:
-        output = HomeAssistantOutput(options(broker, **changes), context())
-        started.append(Running(output, state or bank_state()))
+    def start(
+        broker: Broker, state: BankState | None = None, gate: FakeGate | None = None, **changes
+    ) -> Running:
+        output = HomeAssistantOutput(options(broker, **changes), context(tmp_path))
+        started.append(Running(output, state or bank_state(), gate or FakeGate()))
         return started[-1]
 
     yield start

@@ -1,15 +1,11 @@
 """The output against a real Mosquitto, watched by an independent client."""
 
-import contextlib
-import gc
 import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -132,13 +128,14 @@ from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_homeassistant.config import HomeAssistantOptions
 from cellwarden_homeassistant.link import MqttLink
 from cellwarden_homeassistant.output import HomeAssistantOutput
+from support.gates import FakeGate
 from support.states import bank_state
 
 async def main():
     options = HomeAssistantOptions(host="127.0.0.1", port=int(sys.argv[1]))
     context = OutputContext(name="homeassistant", bank="Battery", state_dir="")
     mailbox = Mailbox(Clock())
-    task = asyncio.create_task(HomeAssistantOutput(options, context).run(mailbox, None))
+    task = asyncio.create_task(HomeAssistantOutput(options, context).run(mailbox, FakeGate()))
     while not task.done():
         mailbox.put(replace(bank_state(), at_s=mailbox.clock.now_s()))
         await asyncio.sleep(0.2)
@@ -213,7 +210,7 @@ def test_after_a_broker_restart_everything_is_there_again(broker, listen, run_ou
         listener.wait(topic, timeout_s=15)
     assert listener.wait(next(iter(STATE_OF))).payload == before
     words = [record.getMessage() for record in caplog.records if record.name == LOGGER]
-    assert [("lost" in word, word.endswith(": connected")) for word in words] == [
+    assert [("lost" in word, word.endswith(": connected, MQTT 5")) for word in words] == [
         (False, True),
         (True, False),
         (False, True),
@@ -314,41 +311,6 @@ def test_the_right_password_from_a_file_is_let_in(make_broker, tmp_path, run_out
     connected(run_output(broker, username="cellwarden", password_file=str(secret)))
 
 
-def certificate(folder, name):
-    """A self-signed certificate for 127.0.0.1: (certificate, key)."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    command = [
-        *(require_tool("openssl", "openssl"), "req", "-x509", "-newkey", "ec"),
-        *("-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
-        *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-        *("-keyout", str(key), "-out", str(certificate)),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return certificate, key
-
-
-def test_tls_lets_in_a_broker_whose_certificate_the_ca_signed(make_broker, tmp_path, run_output):
-    mine, key = certificate(tmp_path, "mine")
-    broker = make_broker("allow_anonymous true", f"certfile {mine}", f"keyfile {key}")
-    broker.start()
-    connected(run_output(broker, tls=True, ca_file=str(mine)))
-
-
-# paho leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_tls_refuses_a_broker_with_a_strange_certificate(make_broker, tmp_path, run_output):
-    mine, key = certificate(tmp_path, "mine")
-    other, _ = certificate(tmp_path, "other")
-    broker = make_broker("allow_anonymous true", f"certfile {mine}", f"keyfile {key}")
-    broker.start()
-    running = run_output(broker, tls=True, ca_file=str(other))
-    until(lambda: bool(running.output.status()["last_error"]), 5, "the refusal")
-    assert "CERTIFICATE_VERIFY_FAILED" in running.output.status()["last_error"]
-    assert running.output.status()["connected"] is False
-    running.stop()
-    gc.collect()
-
-
 def test_a_broker_that_was_wiped_is_filled_again_by_the_next_birth(broker, listen, run_output):
     listener = listen(broker)
     run_output(broker, publish_interval_s=60.0)
@@ -423,15 +385,6 @@ def test_a_network_thread_that_ended_is_noticed(broker, run_output, monkeypatch)
     running.error = None
 
 
-def test_certificates_that_are_not_there_are_named(make_broker, tmp_path, run_output):
-    broker = make_broker()
-    running = run_output(broker, tls=True, ca_file=str(tmp_path / "none.pem"))
-    until(lambda: running.error is not None, 10, "the error")
-    assert isinstance(running.error, LinkError)
-    assert "ca_file" in str(running.error)
-    running.error = None
-
-
 def test_the_status_tells_of_the_broker(broker, run_output):
     running = run_output(broker)
     connected(running)
@@ -441,6 +394,7 @@ def test_the_status_tells_of_the_broker(broker, run_output):
     assert status == {
         "broker": f"127.0.0.1:{broker.port}",
         "connected": True,
+        "protocol": "5",
         "announced_packs": ["left", "right"],
         "last_error": "",
     }
@@ -454,61 +408,16 @@ def test_before_it_runs_the_status_is_plain():
     assert output.status() == {
         "broker": "localhost:1883",
         "connected": False,
+        "protocol": "",
         "published": 0,
         "announced_packs": [],
         "last_error": "",
     }
 
 
-class Peer:
-    """A broker that no configuration gives: it welcomes as told and never reads again."""
-
-    def __init__(self, welcome: int = 0, granted: int = 0) -> None:
-        self._answers = (welcome, granted)
-        self._server = socket.socket()
-        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        self._server.bind(("127.0.0.1", 0))
-        self._server.listen()
-        self.port = self._server.getsockname()[1]
-        self._sockets = [self._server]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        welcome, granted = self._answers
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
-                self._sockets.append(client)
-                client.recv(1000)  # CONNECT
-                client.sendall(bytes((0x20, 2, 0, welcome)))
-                if welcome == 0:
-                    subscribe = client.recv(1000)
-                    client.sendall(bytes((0x90, 5, *subscribe[2:4], granted, granted, granted)))
-
-    def close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
-        for sock in self._sockets:
-            sock.close()
-
-
-@pytest.fixture
-def make_peer():
-    made = []
-
-    def make(**changes):
-        made.append(Peer(**changes))
-        return made[-1]
-
-    yield make
-    for peer in made:
-        peer.close()
-
-
 def test_stopping_is_bounded_when_not_a_byte_more_can_be_sent(make_peer, run_output):
     many = tuple(pack_state(f"pack {n}") for n in range(300))
-    running = run_output(make_peer(), bank_state(packs=many))
+    running = run_output(make_peer(), bank_state(packs=many), protocol="3.1.1")
     until(lambda: running.output.status()["published"] > 900, 10, "the first round")
     time.sleep(2.0)
     published = running.output.status()["published"]
@@ -518,14 +427,14 @@ def test_stopping_is_bounded_when_not_a_byte_more_can_be_sent(make_peer, run_out
 
 
 def test_a_broker_that_lets_us_read_nothing_is_still_published_to(make_peer, run_output, caplog):
-    running = run_output(make_peer(granted=0x80))
+    running = run_output(make_peer(granted=0x80), protocol="3.1.1")
     until(lambda: running.output.status()["published"] == 12, 5, "the first round")
     assert "lets us read none or not all of our topics" in caplog.text
 
 
 def test_a_broker_that_is_not_ready_is_tried_again_soon(make_peer, run_output, caplog):
     caplog.set_level(logging.DEBUG, LOGGER)
-    running = run_output(make_peer(welcome=3))
+    running = run_output(make_peer(welcome=3), protocol="3.1.1")
     until(lambda: caplog.text.count("refuses the connection: Server unavailable") >= 2, 8, "two")
     assert [r.levelname for r in caplog.records if r.levelno > logging.DEBUG] == ["WARNING"]
     running.stop()

@@ -7,7 +7,7 @@ import pytest
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import OutputContext
 from cellwarden.host import build
-from cellwarden_homeassistant.config import HomeAssistantOptions, read_password
+from cellwarden_homeassistant.config import HomeAssistantOptions, read_password, read_username
 from cellwarden_homeassistant.plugin import cellwarden_outputs
 
 
@@ -32,12 +32,31 @@ def test_the_host_builds_it_from_its_options():
 
 def test_every_contradiction_is_named_at_once():
     with pytest.raises(ConfigError) as caught:
-        HomeAssistantOptions(password_file="a", password_env="B", ca_file="ca.pem")
+        HomeAssistantOptions(
+            password_file="a", password_env="B", ca_file="ca.pem", cert_file="mine.pem"
+        )
     assert caught.value.problems == (
         "password_file and password_env: give one of them, not both",
         "a password without username: add the username key",
         "ca_file is given but tls is false: set tls = true",
+        "cert_file is given but tls is false: set tls = true",
+        "cert_file and key_file belong together: give both",
     )
+
+
+def test_a_username_stands_in_one_place():
+    with pytest.raises(ConfigError, match="username, username_file and username_env: give one"):
+        HomeAssistantOptions(username="me", username_env="ME")
+
+
+def test_the_username_comes_from_where_the_settings_say(tmp_path, monkeypatch):
+    file = tmp_path / "user"
+    file.write_text("from the file\n")
+    monkeypatch.setenv("MQTT_USER", "from the environment")
+    assert read_username(HomeAssistantOptions()) is None
+    assert read_username(HomeAssistantOptions(username="plain")) == "plain"
+    assert read_username(HomeAssistantOptions(username_file=str(file))) == "from the file"
+    assert read_username(HomeAssistantOptions(username_env="MQTT_USER")) == "from the environment"
 
 
 def test_the_defaults_agree_with_each_other_and_need_no_password():

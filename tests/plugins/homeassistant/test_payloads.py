@@ -7,31 +7,62 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwarden.model import (
+    PARAMETERS,
     Alarm,
     AlarmKind,
+    Balancing,
     BankPhase,
+    CellEstimate,
     CellExtreme,
+    ChargeMode,
+    Counters,
+    Estimated,
+    Extreme,
+    Finding,
+    Heating,
     Identity,
     LinkQuality,
+    Order,
+    Orders,
     PackPhase,
+    Prediction,
     Quarantine,
     SensorExtreme,
     Severity,
 )
 from cellwarden_homeassistant import discovery, state_payload
-from cellwarden_homeassistant.entities import BANK, BRIDGE, pack_entities
+from cellwarden_homeassistant.controls import (
+    ALWAYS,
+    BANK_CONTROLS,
+    IDENTIFIES,
+    PACK_CONTROLS,
+)
+from cellwarden_homeassistant.entities import BANK as BANK_SENSORS
+from cellwarden_homeassistant.entities import BRIDGE
+from cellwarden_homeassistant.entity import View
 from cellwarden_homeassistant.naming import Names
+from cellwarden_homeassistant.pack_entities import pack_entities
 from cellwarden_homeassistant.state_payload import plain
 from support.homeassistant_rules import device_faults, long_names, parse, state_faults
-from support.states import bank_state, limits, pack_state
+from support.states import bank_state, limits, pack_state, told_bank, told_pack
 
 NAMES = Names("Battery", "battery", "cellwarden", "homeassistant")
-PACK = pack_entities(16, 2, 16)
+PACK = (*pack_entities(16, 2, 16), *PACK_CONTROLS, IDENTIFIES, *ALWAYS)
+BANK = (*BANK_SENSORS, *BANK_CONTROLS, *ALWAYS)
 EVERYTHING = {entity.key for entity in (*BRIDGE, *BANK, *PACK)}
 
 
-def config_of(device, entities, known=EVERYTHING):
-    return discovery.encode(device, entities, known, expire_after_s=180)
+def config_of(device, entities, **more):
+    return discovery.encode(device, entities, expire_after_s=180, **more)
+
+
+def state_of(entities, state, **more):
+    """What is published of a bank's or a pack's state."""
+    pack = state if hasattr(state, "reading") else None
+    bank = more.pop("bank", bank_state() if pack else state)
+    view = View(bank=bank, pack=pack, started="2026-11-26T06:00:00+00:00", **more)
+    values = state_payload.values(entities, state, view)
+    return state_payload.joined([state_payload.encode(values)])
 
 
 def all_devices():
@@ -109,6 +140,55 @@ def test_a_pack_payload_in_full():
         "entity_category": "diagnostic",
     }
     assert payload["components"]["wire_16_resistance"]["enabled_by_default"] is False
+    assert payload["components"]["charge_switch"] == {
+        "platform": "switch",
+        "unique_id": "cellwarden_pack_snleft_charge_switch",
+        "default_entity_id": "switch.battery_left_charge_switch",
+        "name": "Charge switch",
+        "value_template": "{{ value_json.charge_switch }}",
+        "icon": "mdi:battery-plus",
+        "command_topic": "cellwarden/battery/packs/snleft/set/charge_switch",
+        "qos": 1,
+        "message_expiry_interval": 10,
+    }
+    assert payload["components"]["set_cell_overvoltage_v"] == {
+        "platform": "number",
+        "unique_id": "cellwarden_pack_snleft_set_cell_overvoltage_v",
+        "default_entity_id": "number.battery_left_set_cell_overvoltage_v",
+        "name": "Cell overvoltage setting",
+        "value_template": "{{ value_json.set_cell_overvoltage_v }}",
+        "device_class": "voltage",
+        "unit_of_measurement": "V",
+        "min": 1.2,
+        "max": 4.35,
+        "step": 0.001,
+        "mode": "box",
+        "entity_category": "config",
+        "enabled_by_default": False,
+        "command_topic": "cellwarden/battery/packs/snleft/set/set_cell_overvoltage_v",
+        "qos": 1,
+        "message_expiry_interval": 10,
+    }
+    assert payload["components"]["ccl"]["json_attributes_template"] == (
+        "{{ {'reason': value_json.ccl_reason} | tojson }}"
+    )
+    assert payload["components"]["request"]["state_topic"] == (
+        "cellwarden/battery/packs/snleft/event"
+    )
+    assert payload["components"]["request"]["event_types"] == [
+        "applied",
+        "refused",
+        "rolled back",
+        "half done",
+        "identified",
+    ]
+
+
+def test_a_component_that_is_to_go_is_named_with_nothing_but_its_platform():
+    device, entities = all_devices()[2]
+    payload = config_of(device, entities, removed={"heating_switch": "switch"})
+    assert device_faults(device.discovery_topic, payload) == []
+    assert parse(payload)["cmps"]["heating_switch"] == {"p": "switch"}
 
 
 def test_what_the_controller_says_of_a_pack_does_not_depend_on_its_bms():
@@ -122,14 +202,7 @@ def test_what_the_controller_says_of_a_pack_does_not_depend_on_its_bms():
 
 def test_the_same_device_gives_the_same_bytes():
     device, entities = all_devices()[2]
-    first = config_of(device, entities, ["cycles", "soh", "heating"])
-    assert config_of(device, reversed(entities), {"heating", "soh", "cycles"}) == first
-
-
-def test_an_optional_entity_is_announced_only_once_it_is_known():
-    device, entities = all_devices()[2]
-    assert "heating" not in parse(config_of(device, entities, set()))["cmps"]
-    assert "heating" in parse(config_of(device, entities, {"heating"}))["cmps"]
+    assert config_of(device, reversed(entities)) == config_of(device, entities)
 
 
 def test_no_key_is_hidden_by_a_method_of_a_dictionary():
@@ -138,7 +211,7 @@ def test_no_key_is_hidden_by_a_method_of_a_dictionary():
 
 
 def test_a_pack_state_in_full():
-    document = parse(state_payload.encode(pack_entities(2, 1, 1), pack_state("left")))
+    document = parse(state_of(pack_entities(2, 1, 1), pack_state("left")))
     assert document["voltage"] == 52.92
     assert document["current"] == 6.0
     assert document["power"] == 318
@@ -159,6 +232,106 @@ def test_a_pack_state_in_full():
     assert document["ccl_reason"] == "charge current setting"
     assert document["reachable"] == "ON"
     assert document["link_quality"] == 99.0
+    assert document["findings"] == "none"
+    assert document["error_codes"] == "none"
+
+
+def test_everything_that_the_engine_works_out_of_a_pack_is_shown():
+    document = parse(state_of(PACK, told_pack("left"), bank=told_bank()))
+    expected = {
+        "charge_phase": "absorption",
+        "error_codes": "2",
+        "balance_wanted": "ON",
+        "balance_reason": "cell 16 is 15 mV above the lowest",
+        "balance_cells": "cell 16 gives, cell 1 takes",
+        "balance_current": -1.25,
+        "balance_spread": 1.0,
+        "balance_time": 1.5,
+        "balance_loss": 0.012,
+        "heating": "OFF",
+        "heating_wanted": "ON",
+        "heating_reason": "3 °C is too cold to charge",
+        "heating_power": 82,
+        "heating_energy": 1.5,
+        "heating_time": 10,
+        "charge_power_10s": 2600,
+        "discharge_power_60s": 5000,
+        "time_to_full": 121,
+        "time_to_empty": 600,
+        "energy_left": 3.28,
+        "energy_charged": 66.6,
+        "energy_discharged": 63.21,
+        "charge_in": 1300.5,
+        "charge_out": 1234.0,
+        "counted_cycles": 12.3,
+        "full_charges": 5,
+        "since_full": 1.5,
+        "trips": 3,
+        "ever_cell_max": 3.651,
+        "ever_cell_min": 2.811,
+        "ever_charge": 61.0,
+        "ever_discharge": -130.5,
+        "ever_hot": 41.0,
+        "ever_cold": -3.5,
+        "ever_mos_hot": 66.0,
+        "ever_empty": 7.5,
+        "cell_16_soc": 64.6,
+        "cell_16_capacity": 101.0,
+        "cell_16_resistance": 0.31,
+        "cell_16_self_discharge": 2.1,
+        "wire_03_resistance": 52.0,
+        "findings": "left wire 3: balance lead too long or loose",
+        "finding_urgent": "OFF",
+        "repair": "balance-lead",
+        "standing": "in",
+        "standing_reason": "none",
+        "alarm_word": "0x0004",
+        "in_bank": "ON",
+        "heating_switch": "ON",
+        "set_cell_overvoltage_v": 3.6,
+        "set_charge_current_max_a": 50.0,
+        "set_cell_undervoltage_v": None,
+        "set_soc": 64,
+        "preset": "LiFePO4",
+        "last_request": "none",
+    }
+    assert {key: document[key] for key in expected} == expected
+
+
+def test_a_preset_is_shown_only_while_the_device_holds_it():
+    mixed = told_pack("left")
+    changed = replace(mixed.reading, settings={**mixed.reading.settings, "cell_overvoltage_v": 3.5})
+    document = parse(state_of(PACK, replace(mixed, reading=changed)))
+    assert document["preset"] is None
+    assert document["set_cell_overvoltage_v"] == 3.5
+
+
+def test_everything_that_is_known_of_the_bank_is_shown():
+    document = parse(state_of(BANK, told_bank(), charged_wh=1234.5, discharged_wh=1000.0))
+    expected = {
+        "charge_phase": "bulk",
+        "time_to_full": 121,
+        "energy_charged": 1.234,
+        "energy_discharged": 1.0,
+        "findings": "current circulates between packs; left wire 3: balance lead too long or"
+        " loose; right wire 3: balance lead too long or loose",
+        "finding_urgent": "ON",
+        "orders": "charge current 20.0 A (homeassistant); target 80.0 % (web)",
+        "orders_end": 10,
+        "charge_limit": 20.0,
+        "discharge_limit": None,
+        "target_soc": 80,
+        "charge_block": "OFF",
+        "charge_mode": "automatic",
+        "full_charge_ordered": "OFF",
+    }
+    assert {key: document[key] for key in expected} == expected
+    bridge = parse(state_of(BRIDGE, told_bank()))
+    assert bridge["inverter_link"] == "ON"
+    assert bridge["inverter"] == "victron"
+    assert bridge["inverter_voltage"] == 52.8
+    assert bridge["inverter_current"] == 11.6
+    assert bridge["online_since"] == "2026-11-26T06:00:00+00:00"
 
 
 def test_a_lost_pack_shows_its_alarm_and_its_limits_and_no_old_value():
@@ -171,7 +344,7 @@ def test_a_lost_pack_shows_its_alarm_and_its_limits_and_no_old_value():
         limits=limits(55.2, 0.0, 0.0, 48.0), cell_min=None, cell_max=None, remaining_ah=None,
         temperature_min=None, temperature_max=None,
     )  # fmt: skip
-    document = parse(state_payload.encode(PACK, pack))
+    document = parse(state_of(PACK, pack))
     assert document["reachable"] == "OFF"
     assert document["problem"] == "ON"
     assert document["protection"] == "ON"
@@ -186,12 +359,12 @@ def test_a_bank_says_which_alarm_it_is_and_which_packs_are_lost():
     alarm = Alarm(kind=AlarmKind.BMS_LOST, severity=Severity.WARNING, pack="left", since_s=1.0)
     lost = pack_state("left", phase=PackPhase.LOST, reading=None, alarms=(alarm,))
     bank = bank_state(packs=(lost, pack_state("right")), alarms=(alarm,))
-    document = parse(state_payload.encode(BANK, bank))
+    document = parse(state_of(BANK, bank))
     assert document["problem"] == "ON"
     assert document["protection"] == "OFF"
     assert document["alarm_bms_lost"] == "ON"
     assert document["alarm_cell_overvoltage"] == "OFF"
-    bridge = parse(state_payload.encode(BRIDGE, bank))
+    bridge = parse(state_of(BRIDGE, bank))
     assert bridge["phase"] == "live"
     assert bridge["packs_online"] == 1
     assert bridge["packs_lost"] == 1
@@ -199,18 +372,18 @@ def test_a_bank_says_which_alarm_it_is_and_which_packs_are_lost():
 
 
 def test_charging_and_discharging_power_are_never_negative():
-    giving = parse(state_payload.encode(BANK, bank_state(power_w=-635.4)))
+    giving = parse(state_of(BANK, bank_state(power_w=-635.4)))
     assert (giving["power"], giving["charging_power"], giving["discharging_power"]) == (
         -635,
         0,
         635,
     )
-    taking = parse(state_payload.encode(BANK, bank_state(power_w=635.4)))
+    taking = parse(state_of(BANK, bank_state(power_w=635.4)))
     assert (taking["power"], taking["charging_power"], taking["discharging_power"]) == (635, 635, 0)
 
 
 def test_limits_that_nobody_decided_are_unknown():
-    document = parse(state_payload.encode(BANK, bank_state(limits=None, phase=BankPhase.STARTING)))
+    document = parse(state_of(BANK, bank_state(limits=None, phase=BankPhase.STARTING)))
     assert document["cvl"] is None
     assert document["ccl"] is None
     assert document["ccl_reason"] is None
@@ -228,9 +401,16 @@ def test_values_are_published_rounded_and_in_home_assistants_words():
 
 
 def test_what_is_no_number_of_a_battery_is_unknown():
-    for value in (math.nan, math.inf, -math.inf, 1e300, -1e9):
+    for value in (math.nan, math.inf, -math.inf, 1e300, -1.1e9):
         assert plain(value, 2) is None
         assert plain(value, 0) is None
+
+
+def test_a_number_outside_what_its_entity_can_have_is_unknown():
+    document = parse(state_of(PACK, pack_state("left", soc_percent=101.0, soh_percent=-1.0)))
+    assert document["soc"] is None
+    assert document["soh"] is None
+    assert parse(state_of(PACK, pack_state("left", soc_percent=100.04)))["soc"] == 100.0
 
 
 def test_text_is_one_printable_line_that_fits():
@@ -269,6 +449,70 @@ doubts = st.lists(
 ).map(tuple)
 
 
+SETTING_NAMES = [spec.name for spec in PARAMETERS]
+estimates = st.none() | st.builds(Estimated, value=st.floats(), sigma=st.floats())
+counters = st.none() | st.builds(
+    Counters,
+    charged_wh=st.floats(),
+    discharged_wh=st.floats(),
+    charged_ah=st.floats(),
+    discharged_ah=st.floats(),
+    cycles=st.floats(),
+    full_charges=st.integers(),
+    since_full_s=numbers,
+    alarms=st.dictionaries(texts, st.integers(), max_size=2),
+    extremes=st.dictionaries(
+        st.sampled_from(["cell_voltage_max_v", "soc_min_percent"]),
+        st.builds(Extreme, value=st.floats(), where=texts, runtime_s=st.floats()),
+    ),
+)
+predictions = st.none() | st.builds(
+    Prediction,
+    charge_power_10s_w=estimates,
+    time_to_full_s=estimates,
+    time_to_empty_s=estimates,
+    energy_left_wh=estimates,
+)
+balancings = st.none() | st.builds(
+    Balancing,
+    wanted=st.booleans(),
+    active=st.none() | st.booleans(),
+    why=texts,
+    giving=st.none() | st.integers(),
+    debt_ah=st.lists(st.floats(), max_size=3).map(tuple),
+    done_in_s=numbers,
+    loss_wh=numbers,
+)
+heatings = st.none() | st.builds(
+    Heating,
+    wanted=st.booleans(),
+    active=st.none() | st.booleans(),
+    why=texts,
+    power_w=numbers,
+    energy_wh=st.floats(),
+    ready_in_s=numbers,
+)
+cells = st.builds(
+    CellEstimate,
+    cell=st.integers(1, 32),
+    soc_percent=numbers,
+    capacity_ah=numbers,
+    resistance_ohm=numbers,
+    self_discharge_a=numbers,
+)
+finds = st.builds(
+    Finding, code=texts, what=texts, evidence=texts, confidence=st.floats(), procedure=texts
+)
+orders = st.builds(
+    Orders,
+    charge_current_a=st.none() | st.builds(Order, value=st.floats(), who=texts, until_s=numbers),
+    target_soc_percent=st.none() | st.builds(Order, value=st.floats(), who=texts),
+    charge_block=st.none() | st.builds(Order, value=st.just(1.0), who=texts),
+    mode=st.sampled_from(ChargeMode),
+    out=st.frozensets(texts, max_size=2),
+)
+
+
 @st.composite
 def packs(draw):
     """Any pack state, the impossible ones included."""
@@ -285,8 +529,11 @@ def packs(draw):
         cycles=draw(st.none() | st.integers()),
         alarm_bits=draw(st.none() | st.integers(0, 2**32)),
         heating=draw(st.none() | st.booleans()),
+        settings=draw(
+            st.none() | st.dictionaries(st.sampled_from(SETTING_NAMES), st.floats(), max_size=5)
+        ),
     )
-    return pack_state(
+    return told_pack(
         reading=draw(st.sampled_from((reading, None))),
         phase=draw(st.sampled_from(PackPhase)),
         limits=limits(*(draw(st.floats()) for _ in range(4))),
@@ -302,17 +549,24 @@ def packs(draw):
         cell_max=draw(extremes),
         temperature_min=draw(sensors),
         link=draw(links),
+        counters=draw(counters),
+        prediction=draw(predictions),
+        balancing=draw(balancings),
+        heating=draw(heatings),
+        cells=tuple(draw(st.lists(cells, max_size=17))),
+        findings=tuple(draw(st.lists(finds, max_size=3))),
         identity=draw(st.none() | st.builds(Identity, serial_number=texts, model=texts)),
     )
 
 
 @settings(max_examples=60, deadline=None)
-@given(pack=packs())
-def test_any_pack_state_can_be_read_by_every_entity(pack):
+@given(pack=packs(), draw_orders=orders, line=st.none() | texts)
+def test_any_pack_state_can_be_read_by_every_entity(pack, draw_orders, line):
     device = NAMES.pack("key", "left", pack.identity)
     config = config_of(device, PACK)
     assert device_faults(device.discovery_topic, config) == []
-    assert state_faults(config, state_payload.encode(PACK, pack)) == []
+    bank = bank_state(packs=(pack,), orders=draw_orders)
+    assert state_faults(config, state_of(PACK, pack, bank=bank, last_request=line)) == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -321,19 +575,23 @@ def test_any_pack_state_can_be_read_by_every_entity(pack):
     phase=st.sampled_from(BankPhase),
     values=st.lists(numbers, min_size=9, max_size=9),
     alarms=alarms,
-    low=extremes,
-    high=extremes,
+    ends=st.tuples(extremes, extremes),
     cycles=st.none() | st.integers(),
+    plans=st.tuples(orders, predictions),
+    energies=st.tuples(numbers, numbers),
 )
 def test_any_bank_state_can_be_read_by_every_entity(
-    packs, phase, values, alarms, low, high, cycles
+    packs, phase, values, alarms, ends, cycles, plans, energies
 ):
     bank = bank_state(
-        packs=tuple(packs), phase=phase, alarms=alarms, cell_min=low, cell_max=high, cycles=cycles,
-        voltage_v=values[0], current_a=values[1], power_w=values[2], soc_percent=values[3],
+        packs=tuple(packs), phase=phase, alarms=alarms, cell_min=ends[0],
+        cell_max=ends[1], cycles=cycles, voltage_v=values[0], current_a=values[1],
+        power_w=values[2], soc_percent=values[3],
         soh_percent=values[4], remaining_ah=values[5], temperature_c=values[6],
-        data_age_s=values[7], installed_ah=values[8], limits=None,
+        data_age_s=values[7], installed_ah=values[8], limits=None, orders=plans[0],
+        prediction=plans[1],
     )  # fmt: skip
     for device, entities in all_devices()[:2]:
         config = config_of(device, entities)
-        assert state_faults(config, state_payload.encode(entities, bank)) == []
+        state = state_of(entities, bank, charged_wh=energies[0], discharged_wh=energies[1])
+        assert state_faults(config, state) == []

@@ -11,11 +11,17 @@ from cellwarden.model import (
     BankPhase,
     Identity,
     PackPhase,
+    RequestKind,
     Severity,
 )
+from cellwarden_homeassistant.answers import Answer
+from cellwarden_homeassistant.entity import Pace
+from cellwarden_homeassistant.message import OFFLINE, ONLINE
+from cellwarden_homeassistant.meter import BankMeter
 from cellwarden_homeassistant.naming import Names
-from cellwarden_homeassistant.publisher import OFFLINE, ONLINE, Publisher
-from support.states import bank_state, limits, pack_state
+from cellwarden_homeassistant.publisher import Publisher
+from support.gates import FakeGate
+from support.states import bank_state, limits, pack_state, told_bank, told_pack
 
 BASE = "cellwarden/battery"
 BRIDGE, BANK = f"{BASE}/bridge/status", f"{BASE}/bank/status"
@@ -23,8 +29,12 @@ LEFT, RIGHT = f"{BASE}/packs/snleft", f"{BASE}/packs/snright"
 DISCOVERY = "homeassistant/device/cellwarden_"
 
 
-def make(interval_s=5.0):
-    return Publisher(Names("Battery", "battery", "cellwarden", "homeassistant"), interval_s)
+NAMES = Names("Battery", "battery", "cellwarden", "homeassistant")
+
+
+def make(interval_s=5.0, gate=None, *, cells_s=5.0, slow_s=5.0):
+    pacing = {Pace.CYCLE: interval_s, Pace.CELLS: cells_s, Pace.SLOW: slow_s}
+    return Publisher(NAMES, pacing, gate or FakeGate(), who="homeassistant", meter=BankMeter())
 
 
 def turn(publisher, state, now_s, **more):
@@ -188,8 +198,12 @@ def test_another_bms_under_the_same_name_becomes_another_device():
     bank = bank_state(packs=(swapped, pack_state("right")))
     assert turn(publisher, bank, 1.0) == {}
     sent = turn(publisher, bank, 11.0)
-    assert sent[f"{LEFT}/status"] == OFFLINE
     assert sent[f"{BASE}/packs/new/status"] == ONLINE
+    # Home Assistant is told that the old device is no more, and nothing of it stays retained.
+    assert sent[f"{DISCOVERY}pack_snleft/config"] == b""
+    assert sent[f"{LEFT}/state"] == b""
+    assert sent[f"{LEFT}/status"] == b""
+    assert f"{LEFT}/status" not in turn(publisher, bank, 12.0)
 
 
 def test_one_odd_serial_number_creates_no_device():
@@ -308,3 +322,260 @@ def test_the_farewell_ends_with_the_bridge():
         (BANK, OFFLINE, 1),
         (BRIDGE, OFFLINE, 1),
     ]
+
+
+# -- what can be asked for -----------------------------------------------------------------------
+
+
+def components_of(payload):
+    return json.loads(payload)["cmps"]
+
+
+def control_gate(*, packs=("left", "right"), writable=("cell_overvoltage_v",)):
+    kinds = (RequestKind.CHARGE_SWITCH, RequestKind.HEATING_SWITCH, RequestKind.PARAMETERS)
+    opened = [(kind, pack) for kind in kinds for pack in packs]
+    return FakeGate(*opened, RequestKind.TARGET_SOC, writable=writable)
+
+
+def test_in_mode_monitor_there_is_no_control_but_identify():
+    sent = turn(make(), told_bank(), 0.0)
+    shown = components_of(sent[f"{DISCOVERY}pack_snleft/config"])
+    controls = {key for key, c in shown.items() if "cmd_t" in c}
+    assert controls == {"identify"}
+    bank = components_of(sent[f"{DISCOVERY}bank_battery/config"])
+    assert not {key for key, c in bank.items() if "cmd_t" in c}
+
+
+def test_only_what_the_gate_would_try_is_shown():
+    sent = turn(make(gate=control_gate(packs=("left",))), told_bank(), 0.0)
+    left = components_of(sent[f"{DISCOVERY}pack_snleft/config"])
+    right = components_of(sent[f"{DISCOVERY}pack_snright/config"])
+    assert {key for key, c in left.items() if "cmd_t" in c} == {
+        "charge_switch",
+        "heating_switch",
+        "set_cell_overvoltage_v",
+        "identify",
+    }
+    assert {key for key, c in right.items() if "cmd_t" in c} == {"identify"}
+    bank = components_of(sent[f"{DISCOVERY}bank_battery/config"])
+    assert {key for key, c in bank.items() if "cmd_t" in c} == {"target_soc"}
+
+
+def test_a_switch_that_the_gate_withdraws_is_removed_in_two_steps_after_a_while():
+    gate = control_gate()
+    publisher = make(1.0, gate)
+    turn(publisher, told_bank(), 0.0)
+    gate.open -= {(RequestKind.HEATING_SWITCH, "left")}
+    config = f"{DISCOVERY}pack_snleft/config"
+    assert config not in turn(publisher, told_bank(), 1.0)
+    assert config not in turn(publisher, told_bank(), 30.0)
+    first = turn(publisher, told_bank(), 31.0)
+    assert components_of(first[config])["heating_switch"] == {"p": "switch"}
+    second = turn(publisher, told_bank(), 32.0)
+    assert "heating_switch" not in components_of(second[config])
+    assert "charge_switch" in components_of(second[config])
+    assert config not in turn(publisher, told_bank(), 33.0)
+
+
+def test_a_gate_that_refuses_for_a_moment_costs_no_entity():
+    gate = control_gate()
+    publisher = make(1.0, gate)
+    turn(publisher, told_bank(), 0.0)
+    gate.open -= {(RequestKind.HEATING_SWITCH, "left")}
+    turn(publisher, told_bank(), 5.0)
+    gate.open |= {(RequestKind.HEATING_SWITCH, "left")}
+    turn(publisher, told_bank(), 20.0)
+    gate.open -= {(RequestKind.HEATING_SWITCH, "left")}
+    assert f"{DISCOVERY}pack_snleft/config" not in turn(publisher, told_bank(), 45.0)
+
+
+def test_a_pack_that_does_not_answer_keeps_its_controls():
+    gate = control_gate()
+    publisher = make(1.0, gate)
+    turn(publisher, told_bank(), 0.0)
+    gate.open.clear()  # a gate refuses whatever is asked of a lost pack
+    silent = told_bank(packs=(lost("left"), told_pack("right")))
+    for now_s in range(1, 100, 10):
+        assert f"{DISCOVERY}pack_snleft/config" not in turn(publisher, silent, float(now_s))
+
+
+def test_a_number_encloses_what_the_device_holds():
+    publisher = make(1.0, control_gate(writable=("charge_undertemperature_c",)))
+    pack = told_pack("left")
+    pack = replace(pack, reading=replace(pack.reading, settings={"charge_undertemperature_c": -41}))
+    sent = turn(publisher, told_bank(packs=(pack,)), 0.0)
+    number = components_of(sent[f"{DISCOVERY}pack_snleft/config"])["set_charge_undertemperature_c"]
+    assert (number["min"], number["max"]) == (-41.0, 20)
+    assert json.loads(sent[f"{LEFT}/state"])["set_charge_undertemperature_c"] == -41
+
+
+def test_a_switch_that_moved_does_not_wait_for_the_interval():
+    publisher, bank = make(60.0, control_gate()), told_bank()
+    turn(publisher, bank, 0.0)
+    left = bank.packs[0]
+    off = replace(left, reading=replace(left.reading, charge_switch_on=False))
+    sent = turn(publisher, replace(bank, packs=(off, bank.packs[1])), 0.5)
+    assert json.loads(sent[f"{LEFT}/state"])["charge_switch"] == "OFF"
+
+
+def refused(pack="left"):
+    return Answer(pack=pack, request="Charge switch", wanted="OFF", kind="refused", reason="locked")
+
+
+def test_a_refusal_is_an_event_a_line_and_the_state_once_more():
+    publisher, bank = make(60.0, control_gate()), told_bank()
+    turn(publisher, bank, 0.0)
+    publisher.answer(refused(), 1.0)
+    event, state = publisher.due(bank, 1.0)
+    assert (event.topic, event.qos, event.retain) == (f"{LEFT}/event", 1, False)
+    assert json.loads(event.payload) == {
+        "event_type": "refused",
+        "pack": "left",
+        "request": "Charge switch",
+        "wanted": "OFF",
+        "reason": "locked",
+        "steps": [],
+    }
+    assert state.topic == f"{LEFT}/state"
+    document = json.loads(state.payload)
+    assert document["charge_switch"] == "ON"
+    assert document["last_request"] == "Charge switch OFF: refused, locked"
+
+
+def test_an_event_is_sent_once_and_not_after_a_new_connection():
+    publisher, bank = make(60.0, control_gate()), told_bank()
+    turn(publisher, bank, 0.0)
+    publisher.answer(refused(), 1.0)
+    assert f"{LEFT}/event" in turn(publisher, bank, 1.0)
+    assert f"{LEFT}/event" not in turn(publisher, bank, 2.0)
+    for _ in range(100):
+        publisher.answer(refused(), 3.0)
+    publisher.announce()
+    assert f"{LEFT}/event" not in turn(publisher, bank, 4.0)
+
+
+def test_an_applied_command_that_changed_nothing_is_confirmed_after_a_while():
+    publisher, bank = make(60.0, control_gate()), told_bank()
+    turn(publisher, bank, 0.0)
+    applied = Answer(pack="left", request="Charge switch", wanted="ON", kind="applied", reason="")
+    publisher.answer(applied, 1.0)
+    assert f"{LEFT}/state" not in turn(publisher, bank, 1.0)
+    assert f"{LEFT}/state" in turn(publisher, bank, 3.0)
+
+
+def test_a_command_topic_leads_to_its_control_and_others_lead_nowhere():
+    publisher = make(gate=control_gate())
+    turn(publisher, told_bank(), 0.0)
+    pack, control = publisher.control(f"{LEFT}/set/charge_switch")
+    assert (pack, control.key) == ("left", "charge_switch")
+    pack, control = publisher.control(f"{BASE}/bank/set/target_soc")
+    assert (pack, control.key) == ("", "target_soc")
+    for topic in ("bank/set/charge_limit", "packs/snleft/set/voltage", "packs/x/set/identify"):
+        assert publisher.control(f"{BASE}/{topic}") is None
+
+
+# -- what an earlier run left ---------------------------------------------------------------------
+
+
+def earlier(*components, device="pack_snleft", state=f"{LEFT}/state"):
+    document = {"stat_t": state, "cmps": {key: {"p": p} for key, p in components}}
+    return f"{DISCOVERY}{device}/config", json.dumps(document).encode()
+
+
+def test_a_component_of_an_earlier_version_is_removed_in_two_steps():
+    publisher = make(1.0)
+    publisher.heard_discovery(*earlier(("old_thing", "sensor"), ("soc", "sensor")), 0.0)
+    turn(publisher, told_bank(), 0.0)
+    config = f"{DISCOVERY}pack_snleft/config"
+    assert config not in turn(publisher, told_bank(), 29.0)
+    first = components_of(turn(publisher, told_bank(), 30.0)[config])
+    assert first["old_thing"] == {"p": "sensor"}
+    assert first["soc"]["p"] == "sensor"
+    assert "old_thing" not in components_of(turn(publisher, told_bank(), 31.0)[config])
+
+
+def test_a_component_that_changed_its_platform_is_removed_under_the_old_one_first():
+    publisher = make(1.0)
+    publisher.heard_discovery(*earlier(("soc", "number")), 0.0)
+    turn(publisher, told_bank(), 0.0)
+    config = f"{DISCOVERY}pack_snleft/config"
+    first = turn(publisher, told_bank(), 30.0)
+    assert components_of(first[config])["soc"] == {"p": "number"}
+    assert components_of(turn(publisher, told_bank(), 31.0)[config])["soc"]["p"] == "sensor"
+
+
+def test_what_an_earlier_run_had_seen_stays_announced():
+    publisher = make(1.0)
+    names = (("time_to_full", "sensor"), ("wire_02_resistance", "sensor"))
+    publisher.heard_discovery(*earlier(*names), 0.0)
+    config = f"{DISCOVERY}pack_snleft/config"
+    components = components_of(turn(publisher, bank_state(), 0.0)[config])
+    assert {"time_to_full", "wire_01_resistance", "wire_02_resistance"} <= components.keys()
+    for now_s in (10.0, 40.0):
+        assert config not in turn(publisher, bank_state(), now_s)
+
+
+def test_a_pack_that_was_taken_out_of_the_configuration_is_deleted_once_all_others_are_met():
+    publisher = make(1.0)
+    gone = f"{BASE}/packs/sngone"
+    topic, payload = earlier(("soc", "sensor"), device="pack_sngone", state=f"{gone}/state")
+    publisher.heard_discovery(topic, payload, 0.0)
+    publisher.heard_status(f"{gone}/status", ONLINE, retained=True)
+    waiting = pack_state("right", phase=PackPhase.WAITING, reading=None, identity=None)
+    first = turn(publisher, bank_state(packs=(pack_state("left"), waiting)), 0.0)
+    assert first[f"{gone}/status"] == OFFLINE
+    assert topic not in first
+    second = turn(publisher, bank_state(), 5.0)
+    assert (second[topic], second[f"{gone}/state"], second[f"{gone}/status"]) == (b"", b"", b"")
+    assert topic not in turn(publisher, bank_state(), 10.0)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"stat_t": 1, "cmps": {}}',
+        b'{"stat_t": "cellwarden/other/packs/x/state", "cmps": {}}',
+        b'{"stat_t": "cellwarden/battery/packs/x/state", "cmps": {"a": 1}}',
+        b'{"stat_t": "cellwarden/battery/packs/x/state", "cmps": {"a": {"p": 1}}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_discovery_document_that_is_none_of_ours_is_left_alone(payload):
+    publisher = make(1.0)
+    publisher.heard_discovery(f"{DISCOVERY}pack_x/config", payload, 0.0)
+    assert f"{DISCOVERY}pack_x/config" not in turn(publisher, bank_state(), 0.0)
+
+
+# -- how often -------------------------------------------------------------------------------------
+
+
+def test_cells_and_counters_keep_their_own_pace():
+    publisher = make(1.0, cells_s=10.0, slow_s=60.0)
+
+    def at(now_s, millivolts):
+        pack = told_pack("left")
+        reading = replace(
+            pack.reading,
+            cell_voltages_v=(3.0 + millivolts / 1000,) * 16,
+            runtime_s=3600.0 * millivolts,
+            voltage_v=50.0 + millivolts / 100,
+        )
+        sent = turn(publisher, bank_state(packs=(replace(pack, reading=reading),)), now_s)
+        state = json.loads(sent[f"{LEFT}/state"])
+        return state["voltage"], state["cell_07_voltage"], state["runtime"]
+
+    assert at(0.0, 1) == (50.01, 3.001, 1)
+    assert at(1.0, 2) == (50.02, 3.001, 1)
+    assert at(10.0, 3) == (50.03, 3.003, 1)
+    assert at(60.0, 4) == (50.04, 3.004, 4)
+
+
+def test_a_pack_that_is_lost_shows_no_old_cell_whatever_the_pace():
+    publisher = make(1.0, cells_s=600.0, slow_s=600.0)
+    turn(publisher, bank_state(), 0.0)
+    sent = turn(publisher, bank_state(packs=(lost("left"), pack_state("right"))), 1.0)
+    assert json.loads(sent[f"{LEFT}/state"])["cell_01_voltage"] is None
