@@ -109,10 +109,23 @@ def of_device(
     )
 
 
+_OWN = {AlarmSource.ENGINE}
+
+
 def _shown(alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
     """Return the alarms for people, protections first; a warning gives way to its protection."""
     tripped = {a.kind for a in alarms if a.severity is Severity.PROTECTION}
-    kept = [a for a in alarms if a.severity is Severity.PROTECTION or a.kind not in tripped]
+    own = {a.kind for a in alarms if a.severity is Severity.PROTECTION and a.source in _OWN}
+    kept: list[Alarm] = []
+    for alarm in alarms:
+        if alarm.severity is not Severity.PROTECTION:
+            hidden = alarm.kind in tripped
+        elif alarm.source in _OWN:  # the second level of an over-current beside the first
+            hidden = any(k.kind is alarm.kind and k.where == alarm.where for k in kept)
+        else:
+            hidden = alarm.kind in own and not (alarm.blocks_charge or alarm.blocks_discharge)
+        if not hidden:
+            kept.append(alarm)
     return tuple(sorted(kept, key=lambda a: -a.severity))
 
 

@@ -15,12 +15,14 @@ from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.limit_rules import Facts
-from cellwarden.engine.limits import LimitDecider, LimitMemory
+from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
 from cellwarden.engine.plausibility import Missing, Plausibility, Senses
 from cellwarden.engine.protection import Protection, Watch
 from cellwarden.engine.ramp import Moment
+from cellwarden.engine.rule import Scene
 from cellwarden.engine.soc import Gauge, SocCounter
+from cellwarden.engine.switching import ALL_CLOSED, Opened, switches
 from cellwarden.engine.view import View
 from cellwarden.model import (
     CHEMISTRIES,
@@ -37,8 +39,10 @@ from cellwarden.model import (
     Reading,
     Reason,
     Severity,
+    Switches,
 )
 from cellwarden.model.catalog import Curve
+from cellwarden.model.insight import NO_SWITCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Engine:
         self._max_age_s = settings.max_age_s
         self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
         self._protection = Protection(pack, parameters)
+        self._stands_v = settings.cell.absolute_max_v
         self._soc = SocCounter(
             settings.cell,
             parameters,
@@ -106,7 +111,8 @@ class Engine:
         gauge = self._soc.after_silence(gauge, records.silent_s(off_for_s))
         watches = records.read_watches(record, self._protection, now_s)
         insight = records.read_insight_of(record, self._insights, off_for_s)
-        return self._begin(gauge, watches, insight, now_s)
+        opened = records.read_opened(record)
+        return self._begin(gauge, watches, insight, now_s, opened)
 
     def keep_counters(
         self, memory: PackMemory, record: Mapping[str, object], off_for_s: float | None
@@ -133,6 +139,23 @@ class Engine:
         news = (*insight.news, f"SoC set to {soc_percent:g} %: {why}")
         return replace(memory, gauge=gauge, insight=insight._replace(news=news))
 
+    def release(self, memory: PackMemory, who: str) -> PackMemory:
+        """Return the memory after a person released every latched trip (F17, F23, F25).
+
+        What is still wrong trips again.
+        """
+        watches = memory.alarms.watches
+        latched = [w.alarm.kind.value for w in watches if w.latched and w.alarm is not None]
+        if not latched:
+            return memory
+        alarms = memory.alarms
+        alarms = alarm_lists.gather(
+            self._protection.release(watches), alarms.missing, alarms.device, alarms.lost
+        )
+        insight = memory.insight
+        news = (*insight.news, f"released by {who}: {', '.join(latched)}")
+        return replace(memory, alarms=alarms, insight=insight._replace(news=news))
+
     def record(self, memory: PackMemory, now_s: float) -> dict[str, object]:
         """Return what must survive a restart, in JSON types; durations, no clock times."""
         settings = self.settings
@@ -143,6 +166,7 @@ class Engine:
             self._protection,
             memory.alarms.watches,
             now_s,
+            memory.opened,
         ) | records.insight_of(memory.insight, self._insights)
 
     def step(
@@ -185,7 +209,12 @@ class Engine:
         return self._without_data(memory, PackPhase.LOST, stopped, (alarm,), now_s)
 
     def _begin(
-        self, gauge: Gauge, watches: tuple[Watch, ...], insight: Insight, now_s: float
+        self,
+        gauge: Gauge,
+        watches: tuple[Watch, ...],
+        insight: Insight,
+        now_s: float,
+        opened: Opened = ALL_CLOSED,
     ) -> PackMemory:
         why = Reason(rule="no reading yet", value=0.0, clears="the BMS answers")
         return PackMemory(
@@ -197,6 +226,7 @@ class Engine:
             alarms=alarm_lists.gather(watches),
             limits=self._limits.start(why),
             insight=insight,
+            opened=opened,
         )
 
     def _online(
@@ -248,6 +278,9 @@ class Engine:
             news = [Event(at_s=now_s, pack=self.pack, text=text) for text in insight.news]
             events, insight = (*events, *news), insight._replace(news=())
         insight = self._insights.show(insight, gauge, capacity_ah)
+        opened, wanted = memory.opened, NO_SWITCHES
+        if alarms.stops != NO_STOPS or opened != ALL_CLOSED:
+            opened, wanted = switches(opened, alarms.shown, view.reading)
         after = PackMemory(
             at_s=now_s,
             started_s=memory.started_s,
@@ -258,8 +291,9 @@ class Engine:
             limits=limits,
             identity=view.reading.identity or memory.identity,
             insight=insight,
+            opened=opened,
         )
-        return after, self._state(after, view, capacity_ah, events, link)
+        return after, self._state(after, view, capacity_ah, events, link, wanted)
 
     def _hear(
         self, memory: PackMemory, view: View, inputs: Inputs
@@ -272,7 +306,15 @@ class Engine:
         before = memory.alarms.watches
         if gap_s is not None and gap_s > self._max_age_s:
             before = self._protection.forget(before)
-        watches = self._protection.hear(before, view, gauge.soc_percent, heard_s)
+        stops = memory.alarms.stops
+        scene = Scene(
+            view,
+            memory.limits.limits.ccl_a,
+            (bool(stops.charge), bool(stops.discharge)),
+            self.settings.parameters,
+            self._stands_v,
+        )
+        watches = self._protection.hear(before, scene, gauge.soc_percent, heard_s)
         if watches is not before:
             if watches[self._over].alarm is not None and before[self._over].alarm is None:
                 gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
@@ -396,6 +438,7 @@ class Engine:
         capacity_ah: float,
         events: tuple[Event, ...],
         link: LinkQuality | None,
+        wanted: Switches,
     ) -> PackState:
         reading, gauge, limits = view.reading, memory.gauge, memory.limits.limits
         soc, suspects = gauge.soc_percent, memory.senses.suspects
@@ -428,6 +471,7 @@ class Engine:
             events=events,
             identity=memory.identity,
             link=link,
+            switches=wanted,
             counters=memory.insight.tally.shown,
             cells=memory.insight.cells,
         )

@@ -6,8 +6,9 @@ from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight
 from cellwarden.engine.limits import LimitMemory
 from cellwarden.engine.plausibility import Senses
-from cellwarden.engine.protection import Watch
+from cellwarden.engine.protection import IDLE, Watch
 from cellwarden.engine.soc import Gauge
+from cellwarden.engine.switching import ALL_CLOSED, Opened
 from cellwarden.engine.view import View
 from cellwarden.model import Alarm, Identity, PackPhase
 
@@ -25,6 +26,7 @@ class PackMemory:
     alarms: Alarms
     limits: LimitMemory
     identity: Identity | None = None
+    opened: Opened = ALL_CLOSED
     insight: Insight = NOTHING_KNOWN
     """Durations only, no points in time: `shifted` leaves it alone."""
 
@@ -44,14 +46,19 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
 
     senses, alarms, gauge = memory.senses, memory.alarms, memory.gauge
     view = senses.view
-    watches = tuple(
-        Watch(
-            beyond_since_s=moved(w.beyond_since_s),
-            alarm=None if w.alarm is None else aged(w.alarm),
-            clear_since_s=moved(w.clear_since_s),
+
+    def shifted_watch(watch: Watch) -> Watch:
+        heat = watch.heat
+        return replace(
+            watch,
+            beyond_since_s=moved(watch.beyond_since_s),
+            alarm=None if watch.alarm is None else aged(watch.alarm),
+            clear_since_s=moved(watch.clear_since_s),
+            trips_s=tuple(t + by_s for t in watch.trips_s),
+            heat=None if heat is None else heat._replace(at_s=heat.at_s + by_s),
         )
-        for w in alarms.watches
-    )
+
+    watches = tuple(w if w is IDLE else shifted_watch(w) for w in alarms.watches)
     return replace(
         memory,
         at_s=memory.at_s + by_s,

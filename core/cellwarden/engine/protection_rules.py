@@ -1,80 +1,38 @@
 """The protections as one table: a row says what trips, what releases, how fast, and what it blocks.
 
 Severity comes in rungs: a warning row stands before each protection row. Where the manual gives
-no warning value it lies half way between the working range and the trip (ours).
+no warning value it lies half way between the working range and the trip (ours). Faults of cells,
+wires, MOSFETs and chargers stand in `fault_rules`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from cellwarden.engine.fault_rules import FAULTS
+from cellwarden.engine.rule import (
+    TEMPERATURE_DELAY_S,
+    VOLTAGE_IMMEDIATE_OVER_V,
+    VOLTAGE_IMMEDIATE_UNDER_V,
+    WARNING_DELAY_S,
+    Rule,
+    between,
+)
 from cellwarden.engine.view import Quantity
 from cellwarden.model import AlarmKind, Parameters, Severity
-
-Level = str | float | Callable[[Parameters], float | None]
-"""A parameter's name, a number, or something worked out from the parameters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row."""
-
-    name: str
-    """Stable: saved records name it."""
-    kind: AlarmKind
-    severity: Severity = Severity.PROTECTION
-    quantity: Quantity
-    unit: str
-    above: bool
-    """True: trips above the threshold; False: below."""
-    at: Level
-    """The threshold; None switches the row off."""
-    reaches: bool = False
-    """True: the threshold itself trips."""
-    release: Level | None = None
-    """Released beyond this on the safe side, by two readings in a row."""
-    release_s: Level | None = None
-    """Released after this time in s, counted from the alarm, whatever is measured (R15)."""
-    delay: Level
-    """Unbroken time beyond the threshold in s; at least two readings, so that one bad frame
-    never trips."""
-    immediate: float | None = None
-    """This far beyond the threshold one reading is enough."""
-    blocks_charge: bool = False
-    blocks_discharge: bool = False
-    releases: str
-    """What ends it, `{}` being the release value."""
-
-
-def between(low: str, high: str, part: float) -> Callable[[Parameters], float | None]:
-    """Return the level at a part (0..1) of the way from one parameter to another.
-
-    None where one of them is switched off.
-    """
-
-    def level(parameters: Parameters) -> float | None:
-        start, end = getattr(parameters, low), getattr(parameters, high)
-        if start is None or end is None:
-            return None
-        return float(start + part * (end - start))
-
-    return level
 
 
 def _low_soc_release(parameters: Parameters) -> float:
     return parameters.low_soc_warning_percent + 5.0
 
 
+def _half_way(start: float, end: float) -> float:
+    return 0.5 * (start + end)
+
+
 def _difference_release(parameters: Parameters) -> float:
     return 0.8 * parameters.cell_difference_max_v
 
 
-TEMPERATURE_DELAY_S = 5.0
-"""Sensors are slow and so is a battery; foxBMS takes 5 s too (C3)."""
-WARNING_DELAY_S = 2.0
-VOLTAGE_IMMEDIATE_OVER_V = 0.10  # R12
-VOLTAGE_IMMEDIATE_UNDER_V = 0.20  # R12
-
 _W = Severity.WARNING
+OVERCURRENT_RELEASES = 3
+"""F17: after as many releases within ten minutes the load is not worth another try."""
 
 RULES: tuple[Rule, ...] = (
     Rule(  # R11
@@ -103,6 +61,30 @@ RULES: tuple[Rule, ...] = (
         blocks_discharge=True,
         releases="all cells are above {}",
     ),
+    Rule(  # the pack's own voltage, a second opinion; mirrors R11
+        name="pack over-voltage",
+        kind=AlarmKind.PACK_OVERVOLTAGE,
+        quantity=Quantity.VOLTAGE,
+        unit="V",
+        above=True,
+        at="pack_overvoltage_v",
+        release="pack_overvoltage_recovery_v",
+        delay="cell_overvoltage_delay_s",
+        blocks_charge=True,
+        releases="the pack is below {}",
+    ),
+    Rule(  # mirrors R10
+        name="pack under-voltage",
+        kind=AlarmKind.PACK_UNDERVOLTAGE,
+        quantity=Quantity.VOLTAGE,
+        unit="V",
+        above=False,
+        at="pack_undervoltage_v",
+        release="pack_undervoltage_recovery_v",
+        delay="cell_undervoltage_delay_s",
+        blocks_discharge=True,
+        releases="the pack is above {}",
+    ),
     Rule(  # R13; the BMS itself needs activation then, so the alarm stays until it has charged
         name="automatic shutdown",
         kind=AlarmKind.SHUTDOWN,
@@ -126,6 +108,21 @@ RULES: tuple[Rule, ...] = (
         at="charge_current_max_a",
         release_s="charge_overcurrent_release_s",
         delay="charge_overcurrent_delay_s",
+        inverse=True,
+        latches_after=OVERCURRENT_RELEASES,
+        blocks_charge=True,
+        releases="{} have passed since the alarm",
+    ),
+    Rule(  # R19: second level, two readings and no more
+        name="charge over-current peak",
+        kind=AlarmKind.CHARGE_OVERCURRENT,
+        quantity=Quantity.CURRENT,
+        unit="A",
+        above=True,
+        at="charge_current_peak_a",
+        release_s="charge_overcurrent_release_s",
+        delay=0.0,
+        latches_after=OVERCURRENT_RELEASES,
         blocks_charge=True,
         releases="{} have passed since the alarm",
     ),
@@ -138,6 +135,21 @@ RULES: tuple[Rule, ...] = (
         at=lambda p: -p.discharge_current_max_a,
         release_s="discharge_overcurrent_release_s",
         delay="discharge_overcurrent_delay_s",
+        inverse=True,
+        latches_after=OVERCURRENT_RELEASES,
+        blocks_discharge=True,
+        releases="{} have passed since the alarm",
+    ),
+    Rule(  # R18, R19
+        name="discharge over-current peak",
+        kind=AlarmKind.DISCHARGE_OVERCURRENT,
+        quantity=Quantity.CURRENT,
+        unit="A",
+        above=False,
+        at=lambda p: -p.discharge_current_peak_a,
+        release_s="discharge_overcurrent_release_s",
+        delay=0.0,
+        latches_after=OVERCURRENT_RELEASES,
         blocks_discharge=True,
         releases="{} have passed since the alarm",
     ),
@@ -215,6 +227,7 @@ RULES: tuple[Rule, ...] = (
         blocks_discharge=True,
         releases="cells and pack voltage agree within {}",
     ),
+    *FAULTS,
     Rule(
         name="cell over-voltage warning",
         kind=AlarmKind.CELL_OVERVOLTAGE,
@@ -238,6 +251,30 @@ RULES: tuple[Rule, ...] = (
         release=between("discharge_voltage_v", "cell_undervoltage_v", 0.25),
         delay=WARNING_DELAY_S,
         releases="all cells are above {}",
+    ),
+    Rule(
+        name="pack over-voltage warning",
+        kind=AlarmKind.PACK_OVERVOLTAGE,
+        severity=_W,
+        quantity=Quantity.VOLTAGE,
+        unit="V",
+        above=True,
+        at=lambda p: _half_way(p.cell_count * p.charge_voltage_v, p.pack_overvoltage_v),
+        release=lambda p: p.cell_count * p.charge_voltage_v,
+        delay=WARNING_DELAY_S,
+        releases="the pack is below {}",
+    ),
+    Rule(
+        name="pack under-voltage warning",
+        kind=AlarmKind.PACK_UNDERVOLTAGE,
+        severity=_W,
+        quantity=Quantity.VOLTAGE,
+        unit="V",
+        above=False,
+        at=lambda p: _half_way(p.cell_count * p.discharge_voltage_v, p.pack_undervoltage_v),
+        release=lambda p: p.cell_count * p.discharge_voltage_v,
+        delay=WARNING_DELAY_S,
+        releases="the pack is above {}",
     ),
     Rule(
         name="charge over-current warning",
@@ -334,6 +371,18 @@ RULES: tuple[Rule, ...] = (
         release=_difference_release,
         delay=WARNING_DELAY_S,
         releases="it is below {}",
+    ),
+    Rule(  # F20: the limits take the worst of both; the person should look
+        name="battery sensors differ",
+        kind=AlarmKind.TEMPERATURE_SENSOR,
+        severity=_W,
+        quantity=Quantity.TEMPERATURE_DIFFERENCE,
+        unit="K",
+        above=True,
+        at="temperature_difference_max_c",
+        release=lambda p: 0.8 * p.temperature_difference_max_c,
+        delay=TEMPERATURE_DELAY_S,
+        releases="they differ by less than {}",
     ),
     Rule(  # F11
         name="sum of cells warning",

@@ -12,6 +12,7 @@ from cellwarden.engine.protection import IDLE, Protection, Row, Watch
 from cellwarden.engine.protection_rules import RULES
 from cellwarden.engine.soc import SIGMA_MAX, SILENT_C, Gauge
 from cellwarden.engine.soc_record import read_estimate, write_estimate
+from cellwarden.engine.switching import ALL_CLOSED, Opened
 from cellwarden.model import Parameters
 
 VERSION = 2
@@ -28,6 +29,7 @@ def write(
     protection: Protection,
     watches: tuple[Watch, ...],
     now_s: float,
+    opened: Opened = ALL_CLOSED,
 ) -> Record:
     """Return a record of JSON types."""
     return {
@@ -48,6 +50,12 @@ def write(
             for row, watch in zip(protection.rows, watches, strict=True)
             if watch.alarm is not None
         ],
+        "tripped_before_s": {
+            row.rule.name: [max(now_s - t, 0.0) for t in watch.trips_s]
+            for row, watch in zip(protection.rows, watches, strict=True)
+            if watch.trips_s
+        },
+        "opened": list(opened),
     }
 
 
@@ -61,6 +69,8 @@ def _trip(row: Row, watch: Watch, now_s: float) -> Record:
         "remaining_s": None if row.release_s is None else max(row.release_s - held_s, 0.0),
         "value": alarm.value,
         "where": alarm.where,
+        "threshold": alarm.threshold,
+        "latched": watch.latched,
     }
 
 
@@ -132,7 +142,8 @@ def read_watches(
     trips = record.get("trips")
     if not isinstance(trips, list):
         raise ValueError("trips is damaged")  # noqa: TRY004  # a bad record, not a bad call
-    alarms: dict[str, Watch] = {}
+    lately = _tripped_before(record, now_s)
+    alarms: dict[str, Watch] = {name: Watch(trips_s=times) for name, times in lately.items()}
     rows = {row.rule.name: row for row in protection.rows}
     for trip in trips:
         name = trip.get("rule") if isinstance(trip, Mapping) else None
@@ -148,10 +159,35 @@ def read_watches(
         if row.release_s is not None:
             held_s = row.release_s - number(trip, "remaining_s", 0.0, row.release_s)
         value = number(trip, "value", -1e9, 1e9)
-        alarms[name] = Watch(alarm=protection.alarm(row, value, where, now_s - held_s))
+        latched = row.rule.latched or trip.get("latched") is True
+        limit = None if trip.get("threshold") is None else number(trip, "threshold", -1e9, 1e9)
+        alarm = protection.alarm(row, value, where, now_s - held_s, limit=limit, latched=latched)
+        alarms[name] = Watch(alarm=alarm, trips_s=lately.get(name, ()), latched=latched)
     if not alarms:
         return protection.idle
     return tuple(alarms.get(row.rule.name, IDLE) for row in protection.rows)
+
+
+def _tripped_before(record: Mapping[str, object], now_s: float) -> dict[str, tuple[float, ...]]:
+    """Return when rows that latch after some trips had tripped; nothing in an older record."""
+    told = record.get("tripped_before_s", {})
+    if not isinstance(told, Mapping):
+        raise ValueError("tripped_before_s is damaged")  # noqa: TRY004  # a bad record
+    times: dict[str, tuple[float, ...]] = {}
+    for name, ages in told.items():
+        if name not in _NAMES or not isinstance(ages, list):
+            raise ValueError(f"when {name} tripped is damaged")
+        aged = {f"{name} {n}": age for n, age in enumerate(ages)}
+        times[name] = tuple(now_s - number(aged, key, 0.0, math.inf) for key in aged)
+    return times
+
+
+def read_opened(record: Mapping[str, object]) -> Opened:
+    """Return which switches the engine had opened; none in an older record."""
+    match record.get("opened", [False, False]):
+        case [bool(charge), bool(discharge)]:
+            return Opened(charge, discharge)
+    raise ValueError("opened is damaged")
 
 
 _NAMES = frozenset(rule.name for rule in RULES)

@@ -23,7 +23,11 @@ class Quantity(IntEnum):
     CELL_DIFFERENCE = 6
     SUM_MISMATCH = 7
     """Pack voltage against the sum of the cells, in % of the pack voltage."""
-    SOC = 8
+    VOLTAGE = 8
+    """Of the pack: as reported, else the sum of the cells."""
+    TEMPERATURE_DIFFERENCE = 9
+    """Warmest minus coldest battery sensor, in K."""
+    SOC = 10
 
 
 class View(NamedTuple):
@@ -91,6 +95,8 @@ def look(reading: Reading, mismatch_percent: float | None = None) -> View:
             reading.mos_temperature_c,
             difference_v,
             mismatch_percent,
+            voltage_v,
+            warmest[1] - coldest[1] if warmest and coldest else None,
         ),
     )
 
@@ -130,4 +136,7 @@ _WHERE: dict[Quantity, Callable[[View], str]] = {
     Quantity.TEMPERATURE_MAX: lambda v: _sensor_name(v.temperature_max),
     Quantity.TEMPERATURE_MIN: lambda v: _sensor_name(v.temperature_min),
     Quantity.MOS_TEMPERATURE: lambda _: "MOSFET",
+    Quantity.TEMPERATURE_DIFFERENCE: lambda v: (
+        f"{_sensor_name(v.temperature_min)} and {_sensor_name(v.temperature_max)}"
+    ),
 }

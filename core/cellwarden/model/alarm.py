@@ -49,6 +49,7 @@ class AlarmKind(Enum):
     CURRENT_SENSOR = "current sensor fault"
     FET_STUCK = "MOSFET does not follow its switch"
     CHARGER_IGNORES_LIMIT = "charger ignores the charge limit"
+    SETTINGS = "settings of the BMS do not fit the cells"
     BALANCER = "balancer fault"
     HEATER = "heater fault"
 
@@ -95,6 +96,8 @@ class Alarm:
     """Controller time at which it was raised, in s."""
     blocks_charge: bool = False
     blocks_discharge: bool = False
+    blocks_balance: bool = False
+    """Balancing cannot start (R31)."""
     source: AlarmSource = AlarmSource.ENGINE
     where: str = ""
     """The cell, sensor or link it is about, such as `cell 7` or `T1`; empty for the pack."""
@@ -131,7 +134,7 @@ class DeviceAlarm:
     """The maker's own name for the bit."""
 
 
-_DIGITS = {"V": 3, "A": 1, "°C": 1, "%": 1, "s": 1, "W": 0, "Ah": 1}
+_DIGITS = {"V": 3, "A": 1, "°C": 1, "K": 1, "ohm": 3, "%": 1, "s": 1, "W": 0, "Ah": 1}
 
 
 def quantity_text(value: float, unit: str) -> str:

@@ -74,6 +74,7 @@ ALARM_NUMBERS = {
     AlarmKind.CHARGER_IGNORES_LIMIT: 26,
     AlarmKind.BALANCER: 27,
     AlarmKind.HEATER: 28,
+    AlarmKind.SETTINGS: 29,
 }
 """The bit of each alarm; as a reason it is 100 more, and 200 more where the BMS itself says it."""
 

@@ -74,6 +74,7 @@ EVENTS: dict[AlarmKind, tuple[Event, Event]] = {
     AlarmKind.CHARGER_IGNORES_LIMIT: _CHARGE,
     AlarmKind.BALANCER: _OTHER,
     AlarmKind.HEATER: _OTHER,
+    AlarmKind.SETTINGS: (Event.CONFIGURATION_WARNING, Event.CONFIGURATION_ALARM),
 }
 
 

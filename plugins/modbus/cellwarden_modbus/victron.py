@@ -47,6 +47,7 @@ ALARMS: tuple[tuple[int, str, tuple[AlarmKind, ...]], ...] = (
             AlarmKind.FET_STUCK,
             AlarmKind.BALANCER,
             AlarmKind.HEATER,
+            AlarmKind.SETTINGS,
         ),
     ),
     (324, "/Alarms/HighChargeTemperature", (AlarmKind.CHARGE_OVERTEMPERATURE,)),

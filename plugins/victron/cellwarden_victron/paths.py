@@ -53,6 +53,7 @@ ALARM_PATHS: dict[AlarmKind, str] = {
     AlarmKind.CHARGER_IGNORES_LIMIT: "/Alarms/HighChargeCurrent",
     AlarmKind.BALANCER: "/Alarms/InternalFailure",
     AlarmKind.HEATER: "/Alarms/InternalFailure",
+    AlarmKind.SETTINGS: "/Alarms/InternalFailure",
 }
 """Where each kind of alarm is shown."""
 

@@ -236,6 +236,8 @@ def test_a_trip_survives_a_restart_with_its_remaining_time() -> None:
             "remaining_s": 40.0,
             "value": 60.0,
             "where": "",
+            "threshold": 50.0,
+            "latched": False,
         }
     ]
     again.settle(39)

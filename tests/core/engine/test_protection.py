@@ -9,7 +9,15 @@ from cellwarden.model import Alarm, AlarmKind, AlarmSource, DeviceAlarm, PackSta
 from support.packs import Bench, all_cells, parameters, with_cell
 
 # Discharge under-temperature is off unless set.
-PARAMS = parameters(discharge_undertemperature_c=-20.0, discharge_undertemperature_recovery_c=-15.0)
+# The pack's limits are set where no cell trips yet, to be seen alone.
+PARAMS = parameters(
+    discharge_undertemperature_c=-20.0,
+    discharge_undertemperature_recovery_c=-15.0,
+    pack_overvoltage_v=56.8,
+    pack_overvoltage_recovery_v=54.4,
+    pack_undervoltage_v=46.4,
+    pack_undervoltage_recovery_v=48.0,
+)
 
 
 SHOWN = {
@@ -20,6 +28,7 @@ SHOWN = {
     "coldest": lambda v: {"temperatures_c": (v, 25.0)},
     "mos": lambda v: {"mos_temperature_c": v},
     "pack voltage": lambda v: {"voltage_v": v},
+    "pack": lambda v: all_cells(v / 16),
 }
 
 
@@ -47,6 +56,8 @@ ROWS = [
         True,
     ),
     (AlarmKind.MOS_OVERTEMPERATURE, "mos", 74, 75, 75.1, 5, (65.0, 64.9), True, True),
+    (AlarmKind.PACK_OVERVOLTAGE, "pack", 56.0, 56.8, 56.9, 1, (54.4, 54.3), True, False),
+    (AlarmKind.PACK_UNDERVOLTAGE, "pack", 47.0, 46.4, 46.3, 1, (48.0, 48.1), False, True),
 ]
 IDS = [row[0].name for row in ROWS]
 
@@ -259,6 +270,7 @@ def test_two_protections_at_once_both_show_and_both_block() -> None:
     assert {a.kind for a in bench.state.alarms if a.severity is Severity.PROTECTION} == {
         AlarmKind.CELL_OVERVOLTAGE,
         AlarmKind.CELL_UNDERVOLTAGE,
+        AlarmKind.CELL_FAILURE,
     }
     assert (bench.state.limits.ccl_a, bench.state.limits.dcl_a) == (0, 0)
 
@@ -315,6 +327,9 @@ WARNINGS = [
     (AlarmKind.MOS_OVERTEMPERATURE, "mos", 69.9, 70.1, 65.1, 64.9),
     (AlarmKind.CELL_DIFFERENCE, "lowest cell", 3.0, 2.99, 3.05, 3.07),
     (AlarmKind.IMPLAUSIBLE_DATA, "pack voltage", 53.3, 53.5, 53.3, 53.2),
+    (AlarmKind.PACK_OVERVOLTAGE, "pack", 55.9, 56.1, 55.3, 55.1),
+    (AlarmKind.PACK_UNDERVOLTAGE, "pack", 47.3, 47.1, 47.9, 48.1),
+    (AlarmKind.TEMPERATURE_SENSOR, "warmest", 39.9, 40.1, 37.1, 36.9),
 ]
 
 
@@ -369,10 +384,10 @@ def test_an_alarm_of_the_bms_is_passed_on_and_blocks_as_told() -> None:
     bench = Bench()
     bench.settle(30)
     told = DeviceAlarm(
-        kind=AlarmKind.SHORT_CIRCUIT,
+        kind=AlarmKind.BMS_INTERNAL,
         severity=Severity.PROTECTION,
         blocks_discharge=True,
-        text="discharge short circuit",
+        text="AFE",
     )
     bench.hear(alarms=(told,))
     since_s = bench.now_s
@@ -380,9 +395,9 @@ def test_an_alarm_of_the_bms_is_passed_on_and_blocks_as_told() -> None:
     (alarm,) = state.alarms
     assert alarm.source is AlarmSource.DEVICE
     assert alarm.since_s == since_s
-    assert alarm.where == "discharge short circuit"
+    assert alarm.where == "AFE"
     assert state.limits.dcl_a == 0
-    assert state.limits.discharge_current.binding.rule == "BMS: short circuit"
+    assert state.limits.discharge_current.binding.rule == "BMS: BMS internal fault"
     assert state.limits.ccl_a == 50
     assert bench.hear().alarms == ()
 
@@ -406,15 +421,17 @@ def test_a_protection_that_is_switched_off_has_no_row() -> None:
 
 
 def test_the_table_watches_every_quantity_and_names_every_row_once() -> None:
-    assert {rule.quantity for rule in RULES} == set(Quantity)
+    assert {rule.quantity for rule in RULES if rule.quantity is not None} == set(Quantity)
+    assert all((rule.quantity is None) is (rule.signal is not None) for rule in RULES)
     names = [rule.name for rule in RULES]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 def test_every_row_has_exactly_one_release_and_blocks_only_as_a_protection(rule) -> None:
-    assert (rule.release is None) is not (rule.release_s is None)
-    blocks = rule.blocks_charge or rule.blocks_discharge
+    releases = [rule.release is not None, rule.release_s is not None, rule.latched]
+    assert sum(releases) == 1
+    blocks = rule.blocks_charge or rule.blocks_discharge or rule.blocks_balance
     assert blocks is (rule.severity is Severity.PROTECTION)
 
 
