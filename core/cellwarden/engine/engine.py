@@ -429,6 +429,8 @@ class Engine:
             events=events,
             identity=memory.identity,
             link=link,
+            chemistry=self.settings.chemistry,
+            parameters=self.settings.parameters,
         )
 
     def _state(
@@ -472,6 +474,8 @@ class Engine:
             identity=memory.identity,
             link=link,
             switches=wanted,
+            chemistry=self.settings.chemistry,
+            parameters=self.settings.parameters,
             counters=memory.insight.tally.shown,
             cells=memory.insight.cells,
         )

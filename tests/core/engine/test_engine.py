@@ -354,3 +354,10 @@ def test_an_engine_that_failed_gives_a_safe_state() -> None:
     assert state.limits.charge_current.binding.text == (
         "the engine failed, ZeroDivisionError: x; clears when the engine works again"
     )
+
+
+def test_a_state_tells_the_chemistry_and_the_parameters_it_was_judged_by_even_when_lost() -> None:
+    bench = Bench()
+    online, lost = bench.hear(), bench.wait(10.0)
+    assert (online.chemistry, lost.chemistry) == ("LiFePO4", "LiFePO4")
+    assert online.parameters == lost.parameters == parameters()
