@@ -141,6 +141,7 @@ class _Tidy:
     _fd: Any
     _sock: Any
     _stream: Any
+    _writer: Any
     _finalize: Callable[[Exception | None], None]
 
     def __init__(self, **where: Any) -> None:
@@ -165,7 +166,18 @@ class _Tidy:
         return line[:-2].decode()
 
     def send(self, message: Any) -> "asyncio.Future[Any]":
-        sent: asyncio.Future[Any] = super().send(message)  # type: ignore[misc]  # a library's
+        try:
+            sent: asyncio.Future[Any] = super().send(message)  # type: ignore[misc]  # a library's
+        except (OSError, ValueError) as error:
+            # dbus-fast sends at once, finds that the other end has gone, closes the socket, and
+            # then trips over having closed it.
+            if not self._disconnected:
+                self._finalize(error if isinstance(error, OSError) else None)
+            unsent = getattr(self._writer, "fut", None)
+            if unsent is not None:
+                _look(unsent)
+            sent = self._loop.create_future()
+            sent.set_result(None)
         if sent.done():
             _look(sent)
         else:

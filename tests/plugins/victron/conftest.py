@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,12 @@ class Client:
         self._process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
         return await self.read()
 
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     async def read(self) -> Any:
         assert self._process.stdout is not None
         async with asyncio.timeout(20):
@@ -144,6 +150,9 @@ class World:
         state = bank_state(at_s=self.clock.now_s(), **changes)
         self.feed.put(state)
         return state
+
+    def another_client(self) -> AbstractAsyncContextManager[Client]:
+        return connected_client(self.bus.address)
 
     @asynccontextmanager
     async def with_a_new_client(self) -> AsyncIterator[Client]:

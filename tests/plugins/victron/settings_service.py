@@ -6,6 +6,7 @@ Runs under the system's Python. Reads `set PATH VALUE` and `batch PATH VALUE` fr
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -97,13 +98,13 @@ def main():
     bus.request_name("com.victronenergy.settings")
 
     def on_line(channel, condition):
-        line = sys.stdin.readline()
-        if not line:
+        lines = os.read(0, 65536).decode()  # a buffered read would hide the second of two lines
+        for line in lines.splitlines():
+            do, path, value = line.split(" ", 2)
+            {"set": settings.write, "batch": settings.batch}[do](path, value)
+        if not lines:
             loop.quit()
-            return False
-        do, path, value = line.rstrip("\n").split(" ", 2)
-        {"set": settings.write, "batch": settings.batch}[do](path, value)
-        return True
+        return bool(lines)
 
     GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, on_line)
     print("ready", flush=True)

@@ -386,6 +386,56 @@ def test_a_daemon_that_does_not_read_never_costs_the_connection(play, bus):
     play(scenario)
 
 
+def test_ten_thousand_signals_beside_a_listener_that_does_not_read(play):
+    signals = 10_000
+
+    async def scenario(w):
+        async with w.another_client() as deaf:
+            w.put()
+            await w.appears()
+            deaf.freeze()
+            # A falling limit is told at once, each time.
+            step = 0
+            while w.output.status()["signals_sent"] < signals:
+                step += 1
+                w.put(limits=limits(55.2, 20_000 - step / 10, 200.0, 48.0))
+                await asyncio.sleep(0)
+                if step % 500 == 0:
+                    await w.client.listen()
+            assert w.output.status()["connected"] is True
+            last = round(20_000 - step / 10, 1)
+            await w.hears("/Info/MaxChargeCurrent", last, deciding=True)
+            assert w.client.owners == ["here"]
+            assert await w.client.get("/Info/MaxChargeCurrent") == ["d", last]
+            deaf.thaw()
+
+    play(scenario)
+
+
+def test_a_charge_voltage_that_gets_lost_stops_the_currents_first_and_leaves_later(play):
+    async def scenario(w):
+        w.put()
+        await w.appears()
+        w.put(limits=limits(0.0, 100.0, 200.0, 48.0))
+        await w.hears("/Info/MaxChargeCurrent", 0.0)
+        told = w.client.changed()[-1]
+        assert told["/Info/MaxDischargeCurrent"] == 0.0
+        assert told["/Alarms/InternalFailure"] == 2
+        assert "/Info/MaxChargeVoltage" not in told
+        assert await w.client.get("/Info/MaxChargeVoltage") == ["d", 55.2]
+
+        async def gone() -> bool:
+            w.put(**w.decided)
+            return not await w.client.ask("owned")
+
+        await w.until(gone)  # at 60 s of the controller's time: 2.4 s
+        w.put()
+        await w.appears()
+        assert await w.client.get("/Info/MaxChargeCurrent") == ["d", 100.0]
+
+    play(scenario, speed=25.0)
+
+
 def test_a_client_that_floods_the_service_harms_only_itself(play):
     async def scenario(w):
         w.put()
