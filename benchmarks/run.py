@@ -6,6 +6,7 @@ import platform
 import can_frames
 import decode
 import decoding
+import homeassistant
 import modbus
 import process
 import soc
@@ -14,6 +15,7 @@ PARTS = {
     "can": can_frames.run,
     "decode": decode.run,
     "codecs": decoding.run,
+    "homeassistant": homeassistant.run,
     "modbus": modbus.run,
     "process": process.run,
     "soc": soc.run,

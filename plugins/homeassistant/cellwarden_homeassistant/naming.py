@@ -7,6 +7,7 @@ BMS tells none. Ids hold `[a-z0-9_]` only, which is less than discovery topics a
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cellwarden.model import Identity
 
@@ -17,6 +18,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
 
 
+@lru_cache(maxsize=256)
 def serial_slug(identity: Identity | None) -> str:
     """Return the serial number as an id; empty if there is none that could tell packs apart."""
     serial = slug(identity.serial_number or "") if identity is not None else ""

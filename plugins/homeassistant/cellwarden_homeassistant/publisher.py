@@ -33,6 +33,8 @@ serial number is doubted."""
 REDRAW_AFTER_S = 2.0
 """After a command that was applied and changed nothing, the state is published again all the same:
 Home Assistant's switch has moved already and waits for a word."""
+RIGHTS_EVERY_S = 5.0
+"""How often the gate is asked what it would try; a switch need not vanish sooner."""
 EVENTS = 32
 """Answers to commands that wait to be sent; the oldest go first."""
 
@@ -191,7 +193,8 @@ class Publisher:
             if not told and now_s - since_s < SERIAL_PATIENCE_S:
                 return
             shown = self._meet(pack, place, now_s)
-        shown.rename(self._names.pack(_key(shown), name, pack.identity))
+        if pack.identity != shown.identity:
+            shown.rename(self._names.pack(_key(shown), name, pack.identity), pack.identity)
         shown.grow(pack.reading)
 
     def _meet(self, pack: PackState, place: int, now_s: float) -> Shown:
@@ -206,6 +209,7 @@ class Publisher:
             )
         device = self._names.pack(key, pack.pack, pack.identity)
         shown = Shown(device, (), self._pacing, serial if key == serial else "")
+        shown.identity = pack.identity
         self._packs[pack.pack] = shown
         self._ghosts.discard(shown.status_topic)
         for topic in (device.discovery_topic, device.state_topic, shown.status_topic):
@@ -294,14 +298,20 @@ class Publisher:
                 self._phases[name] = phase
                 shown.hurry()
             if phase in (None, PackPhase.ONLINE):
-                # Only then: a gate refuses everything for a pack that does not answer.
-                offered = controls.offered(self._rights, name, self._who)
-                shown.trust(offered)
-                shown.offer(offered, now_s)
-                shown.settle(now_s)
+                # Not while lost: a gate refuses everything for a pack that does not answer.
+                self._weigh(name, shown, now_s)
             shown.learn(subject, view)
             messages.append(shown.state(subject, view, now_s))
         return messages
+
+    def _weigh(self, name: str, shown: Shown, now_s: float) -> None:
+        """Ask the gate, now and then, what it would try, and let go what is out of place."""
+        if now_s >= shown.rights_at_s:
+            shown.rights_at_s = now_s + RIGHTS_EVERY_S
+            offered = controls.offered(self._rights, name, self._who)
+            shown.trust(offered)
+            shown.offer(offered, now_s)
+        shown.settle(now_s)
 
     def _unsent(self, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:

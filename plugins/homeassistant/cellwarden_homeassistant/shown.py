@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from cellwarden.model import BankState, PackState, Reading
+from cellwarden.model import BankState, Identity, PackState, Reading
 from cellwarden_homeassistant import discovery, state_payload
 from cellwarden_homeassistant.entity import Entity, Pace, View
 from cellwarden_homeassistant.message import Message
@@ -41,13 +41,19 @@ class Shown:
     controls: tuple[Entity, ...] = ()
     last_request: str | None = None
     """What became of the last command, for a person."""
+    rights_at_s: float = 0.0
+    """When the gate is to be asked again what it would try."""
     config: Message | None = None
     """Its discovery message; None when it has to be written anew."""
     removed: dict[str, str] = field(default_factory=dict)
     """Component -> platform that the next discovery message tells Home Assistant to forget."""
     doubted: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Component -> platform and since when (real s) it is known there and out of place here."""
-    _parts: dict[Pace, tuple[Entity, ...]] | None = None
+    identity: Identity | None = None
+    """What the pack last said of itself."""
+    _parts: dict[Pace, state_payload.Part] | None = None
+    _unknown: tuple[Entity, ...] | None = None
+    """Optional entities that have shown no value yet."""
     _held: dict[Pace, tuple[float, str]] = field(default_factory=dict)
     """Until when (real s) a part of the state stands, and its JSON."""
 
@@ -62,16 +68,17 @@ class Shown:
         table = (e for e in self.table if not e.optional or e.key in self.known)
         return (*table, *self.controls)
 
-    def rename(self, device: Device) -> None:
+    def rename(self, device: Device, identity: Identity | None) -> None:
         """Take what is known of the device now."""
+        self.identity = identity
         if device != self.device:
             self.device, self.config = device, None
 
     def learn(self, state: BankState | PackState, view: View) -> None:
         """Take notice of first values of optional entities, and of settings out of range."""
-        for entity in self.table:
-            if not entity.optional or entity.key in self.known:
-                continue
+        if self._unknown is None:
+            self._unknown = tuple(e for e in self.table if e.optional and e.key not in self.known)
+        for entity in self._unknown:
             value = entity.get(view if entity.whole else state)
             if value is not None and (value is True or not entity.after_true):
                 self.known.add(entity.key)
@@ -174,11 +181,10 @@ class Shown:
     def state(self, state: BankState | PackState, view: View, now_s: float) -> Message:
         """Return the state message, with new values where their pace allows them."""
         parts = self._by_pace()
-        for pace, entities in parts.items():
+        for pace, part in parts.items():
             until_s, _ = self._held.get(pace, (-math.inf, ""))
             if now_s >= until_s or pace is Pace.CYCLE:
-                text = state_payload.encode(state_payload.values(entities, state, view))
-                self._held[pace] = (now_s + self.pacing[pace], text)
+                self._held[pace] = (now_s + self.pacing[pace], part.write(state, view))
         payload = state_payload.joined(self._held[pace][1] for pace in parts)
         return Message(self.device.state_topic, payload, 0)
 
@@ -186,14 +192,16 @@ class Shown:
         """Take every value anew for the next state, whatever its pace."""
         self._held.clear()
 
-    def _by_pace(self) -> dict[Pace, tuple[Entity, ...]]:
+    def _by_pace(self) -> dict[Pace, state_payload.Part]:
         if self._parts is None:
             entities = self.entities
-            self._parts = {pace: tuple(e for e in entities if e.pace is pace) for pace in Pace}
+            self._parts = {
+                pace: state_payload.Part(e for e in entities if e.pace is pace) for pace in Pace
+            }
         return self._parts
 
     def _changed(self) -> None:
-        self.config = self._parts = None
+        self.config = self._parts = self._unknown = None
         self._held.clear()
 
 

@@ -192,6 +192,7 @@ def test_a_switch_that_is_withdrawn_is_removed_in_two_steps(
     broker, listen, run_output, monkeypatch
 ):
     monkeypatch.setattr("cellwarden_homeassistant.shown.WITHDRAW_AFTER_S", 0.5)
+    monkeypatch.setattr("cellwarden_homeassistant.publisher.RIGHTS_EVERY_S", 0.5)
     gate = all_open()
     listener = listen(broker)
     run_output(broker, told_bank(), gate)

@@ -61,8 +61,7 @@ def state_of(entities, state, **more):
     pack = state if hasattr(state, "reading") else None
     bank = more.pop("bank", bank_state() if pack else state)
     view = View(bank=bank, pack=pack, started="2026-11-26T06:00:00+00:00", **more)
-    values = state_payload.values(entities, state, view)
-    return state_payload.joined([state_payload.encode(values)])
+    return state_payload.joined([state_payload.Part(entities).write(state, view)])
 
 
 def all_devices():

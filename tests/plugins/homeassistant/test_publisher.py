@@ -367,14 +367,14 @@ def test_a_switch_that_the_gate_withdraws_is_removed_in_two_steps_after_a_while(
     turn(publisher, told_bank(), 0.0)
     gate.open -= {(RequestKind.HEATING_SWITCH, "left")}
     config = f"{DISCOVERY}pack_snleft/config"
-    assert config not in turn(publisher, told_bank(), 1.0)
-    assert config not in turn(publisher, told_bank(), 30.0)
-    first = turn(publisher, told_bank(), 31.0)
+    assert config not in turn(publisher, told_bank(), 5.0)
+    assert config not in turn(publisher, told_bank(), 34.0)
+    first = turn(publisher, told_bank(), 35.0)
     assert components_of(first[config])["heating_switch"] == {"p": "switch"}
-    second = turn(publisher, told_bank(), 32.0)
+    second = turn(publisher, told_bank(), 36.0)
     assert "heating_switch" not in components_of(second[config])
     assert "charge_switch" in components_of(second[config])
-    assert config not in turn(publisher, told_bank(), 33.0)
+    assert config not in turn(publisher, told_bank(), 37.0)
 
 
 def test_a_gate_that_refuses_for_a_moment_costs_no_entity():
