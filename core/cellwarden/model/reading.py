@@ -97,6 +97,8 @@ class ExternalMeasurement:
     """Positive while charging; None where only the voltage is known."""
     whole_bank: bool = True
     """`current_a` is all that flows into or out of the bank; False: one device's part of it."""
+    by_shunt: bool = False
+    """Its owner says that this is a shunt in the bank's own lead: good enough to count by."""
     heard_s: float
     """Controller time in s."""
 

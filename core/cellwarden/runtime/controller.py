@@ -152,7 +152,10 @@ class Controller:
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
         engine, memory = member.engine, member.memory
-        inputs = Inputs(external=self._external(now_s), orders=self.orders)
+        external = self._external(now_s)
+        inputs = Inputs(
+            external=external, shunt_current_a=self._by_shunt(external), orders=self.orders
+        )
         member.memory, state = attempt(
             f"engine of {engine.pack}",
             lambda: engine.step(memory, reading, now_s, link, inputs),
@@ -204,6 +207,12 @@ class Controller:
         return tuple(
             measured for mailbox in self._mailboxes for measured in mailbox.reported(since_s)
         )
+
+    def _by_shunt(self, external: Sequence[ExternalMeasurement]) -> float | None:
+        """Return the current by which the only pack's charge is counted, None for its own."""
+        if len(self._members) > 1:
+            return None  # it measures them all: which part is whose nobody knows
+        return next((m.current_a for m in external if m.by_shunt and m.whole_bank), None)
 
     def _publish(self, state: BankState) -> None:
         self.state = state

@@ -46,6 +46,13 @@ class VictronOptions:
         minimum=0,
         maximum=255,
     )
+    shunt_instance: int | None = option(
+        None,
+        help="VRM instance of a SmartShunt or BMV in the lead of the whole bank: charge is counted"
+        " by its current",
+        minimum=0,
+        maximum=1000,
+    )
     product_name: str = option("Cellwarden battery", help="what the GX calls the product")
     connection: str = option("BMS link", help="how it is connected, as the GX shows it")
     bluetooth: bool = option(

@@ -15,9 +15,11 @@ from cellwarden.hooks import OutputContext
 from cellwarden.interfaces import Feed, Gate
 from cellwarden.model import BankPhase, BankState
 from cellwarden.runtime.folders import VENUS_MARK
+from cellwarden.runtime.supervisor import keep_running
 from cellwarden_victron import views
 from cellwarden_victron.config import VictronOptions
 from cellwarden_victron.dbus_library import load
+from cellwarden_victron.neighbours import Neighbours
 from cellwarden_victron.presence import Place, Presence
 from cellwarden_victron.rows import About
 
@@ -50,6 +52,13 @@ class VictronOutput:
             unique=lambda _: unique_name(options.service),
         )
         self._packs: dict[str, Presence] = {}
+        self._neighbours = Neighbours(
+            library=self._library,
+            where=options.bus,
+            service=self._bank.service.name,
+            output=context.name,
+            shunt=options.shunt_instance,
+        )
 
     def _presence(
         self,
@@ -75,13 +84,20 @@ class VictronOutput:
             unique=unique,
             settings_patience_s=SETTINGS_PATIENCE_S if VENUS_MARK.is_dir() else 0.0,
         )
-        presence = Presence(self._library, place, self._context.name)
+        presence = Presence(self._library, place, f"output {self._context.name}")
         presence.gate = self._gate
         return presence
 
     async def run(self, feed: Feed, gate: Gate) -> None:
         """Serve until the controller stops; on any other end, too, leave the bus in good order."""
         self._gate = self._bank.gate = gate
+        reading_others = asyncio.create_task(
+            keep_running(
+                f"{self._context.name}: reading others",
+                lambda: self._neighbours.run(feed),
+                finished=lambda: False,
+            )
+        )
         try:
             while True:
                 state = await feed.next(self._patience_s(feed)) or feed.latest()
@@ -91,7 +107,12 @@ class VictronOutput:
                     return
                 await self._show(state, feed.age_s())
         finally:
-            await asyncio.gather(*(presence.leave() for presence in self._presences))
+            reading_others.cancel()
+            await asyncio.gather(
+                reading_others,
+                *(presence.leave() for presence in self._presences),
+                return_exceptions=True,
+            )
 
     def status(self) -> Mapping[str, object]:
         """Return how the service stands."""
@@ -107,6 +128,7 @@ class VictronOutput:
             "signals_sent": sum(p.service.signals for p in self._presences),
             "items_sent": sum(p.service.sent_items for p in self._presences),
             "last_error": self._bank.last_error,
+            **self._neighbours.status(),
         }
 
     @property

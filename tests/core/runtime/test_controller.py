@@ -321,3 +321,32 @@ def test_what_an_output_measured_is_part_of_every_decision_until_it_is_too_old()
     assert 6 <= sum(told) <= 14  # from 0.2 s to 0.7 s, every 0.05 s
     (measured,) = next(state.external for state in states if state.external)
     assert (measured.source, measured.voltage_v, measured.current_a) == ("sma", 53.1, 30.5)
+
+
+@pytest.mark.parametrize(("packs", "counted_a"), [(1, {9.4}), (2, {None})])
+def test_a_shunt_in_the_banks_lead_counts_for_an_only_pack(
+    packs: int, counted_a: set[float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float | None] = []
+
+    async def scenario() -> None:
+        world = World(packs=packs)
+        for m in world.controller._members:
+            step = m.engine.step
+
+            def listening(memory, reading, now_s, link, inputs, step=step):  # type: ignore[no-untyped-def]
+                told.append(inputs.shunt_current_a)
+                return step(memory, reading, now_s, link, inputs)
+
+            monkeypatch.setattr(m.engine, "step", listening)
+        for source, current_a, by_shunt in (("mppt", 21.0, False), ("shunt", 9.4, True)):
+            world.controller._mailboxes[0].report(
+                ExternalMeasurement(
+                    source=source, voltage_v=53.0, current_a=current_a, whole_bank=by_shunt,
+                    by_shunt=by_shunt, heard_s=world.clock.now_s(),
+                )
+            )  # fmt: skip
+        await world.run_for(0.2)
+
+    asyncio.run(scenario())
+    assert set(told) == counted_a

@@ -239,6 +239,10 @@ def test_the_plugin_offers_one_control_output_that_names_its_extra():
         "signals_sent": 0,
         "items_sent": 0,
         "last_error": "",
+        "neighbours": [],
+        "dvcc_on": None,
+        "active_bms": None,
+        "advice": None,
     }
 
 

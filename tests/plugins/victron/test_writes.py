@@ -29,12 +29,12 @@ def test_charging_is_forced_off_through_the_gate_and_shown_once_it_is_so(play):
         await w.appears()
         assert await w.client.get("/Settings/ForceChargingOff") == ["i", 0]
         assert await write(w, "/Settings/ForceChargingOff", 1) == ACCEPTED
-        assert asked(w) == [(RequestKind.CHARGE_BLOCK, "", True, "victron")]
+        assert asked(w) == [(RequestKind.CHARGE_BLOCK, "", True, "output victron")]
         assert await w.client.get("/Settings/ForceChargingOff") == ["i", 0]
         w.put(orders=Orders(charge_block=Order(value=1.0, who="victron")))
         await w.hears("/Settings/ForceChargingOff", 1)
         assert await write(w, "/Settings/ForceChargingOff", 0) == ACCEPTED
-        assert asked(w)[-1] == (RequestKind.CHARGE_BLOCK, "", None, "victron")
+        assert asked(w)[-1] == (RequestKind.CHARGE_BLOCK, "", None, "output victron")
 
     play(scenario)
 
@@ -68,7 +68,7 @@ def test_the_soc_is_reset_to_the_value_written_before(play):
         assert await write(w, "/Settings/ResetSocTo", 80) == ACCEPTED
         await w.hears("/Settings/ResetSocTo", 80.0, deciding=True)
         assert await write(w, "/Settings/ResetSocToApply", 1) == ACCEPTED
-        assert asked(w) == [(RequestKind.RESET_SOC, "", 80.0, "victron")]
+        assert asked(w) == [(RequestKind.RESET_SOC, "", 80.0, "output victron")]
         assert await w.client.get("/Settings/ResetSocToApply") == ["i", 0]
 
     play(scenario)
@@ -190,7 +190,7 @@ def test_at_a_pack_the_switch_of_its_bms_is_asked_for(play):
         await w.until(lambda: w.client.ask("owned", name=name))
         assert await w.client.get("/Settings/ForceChargingOff", name=name) == ["i", 1]
         assert await write(w, "/Settings/ForceChargingOff", 0, name=name) == ACCEPTED
-        assert asked(w) == [(RequestKind.CHARGE_SWITCH, "right", True, "victron")]
+        assert asked(w) == [(RequestKind.CHARGE_SWITCH, "right", True, "output victron")]
 
     play(scenario, packs=True)
 

@@ -1,0 +1,198 @@
+"""What others on the same bus measure becomes the engine's external measurements."""
+
+import json
+import logging
+from math import inf, nan
+
+import pytest
+
+from cellwarden_victron.neighbours import Neighbour, VenusSystem, advice, kind_of, measurement
+from support.processes import started
+
+MPPT = "com.victronenergy.solarcharger.ttyO1"
+MULTI = "com.victronenergy.vebus.ttyO5"
+SHUNT = "com.victronenergy.battery.ttyO2"
+OTHER_BMS = "com.victronenergy.battery.socketcan_can0"
+SYSTEM = "com.victronenergy.system"
+
+
+# -- what counts -------------------------------------------------------------------------------
+
+
+def measured(kind="solarcharger", voltage=53.1, current=12.0, bank_v=52.9, **more):
+    who = Neighbour(f"com.victronenergy.{kind}.x", kind, **more)
+    found = measurement(who, voltage, current, bank_v, output="victron", shunt=279, now_s=5.0)
+    if found is None:
+        return None
+    assert (found.heard_s, found.source) == (5.0, f"victron: {kind}.x")
+    return found.voltage_v, found.current_a, found.whole_bank
+
+
+def test_a_charger_measures_its_own_part():
+    assert measured() == (53.1, 12.0, False)
+    assert measured("vebus", current=-40) == (53.1, -40.0, False)
+
+
+def test_an_inverter_tells_its_voltage_only_for_the_sign_of_its_current_is_not_known():
+    assert measured("inverter") == (53.1, None, False)
+
+
+def test_only_the_shunt_that_its_owner_named_measures_the_whole_bank():
+    assert measured("battery", instance=279) == (53.1, 12.0, True)
+    assert measured("battery", instance=280) is None
+    assert measured("battery", instance=279, is_bms=True) is None
+    assert measured("battery", instance=279, current=None) is None
+
+
+@pytest.mark.parametrize("voltage", [None, nan, inf, "53.1", True, 12.8, 64.0, 0])
+def test_nonsense_and_another_batterys_voltage_do_not_count(voltage):
+    assert measured(voltage=voltage) is None
+
+
+def test_without_a_voltage_of_its_own_the_bank_believes_nobody():
+    assert measured(bank_v=None) is None
+
+
+def test_who_measures_is_told_by_the_name():
+    assert kind_of(MPPT) == "solarcharger"
+    assert kind_of("com.victronenergy.solarcharger") is None
+    assert kind_of("com.victronenergy.tank.x") is None
+    assert kind_of("org.freedesktop.battery.x") is None
+
+
+@pytest.mark.parametrize(
+    ("system", "words"),
+    [
+        (VenusSystem(), None),
+        (VenusSystem(dvcc_on=True, active_bms="ours"), None),
+        (VenusSystem(dvcc_on=False, active_bms="ours"), "DVCC is off"),
+        (VenusSystem(dvcc_on=True, active_bms="ours", several_bms=True), "sees several BMSes"),
+        (VenusSystem(dvcc_on=True, active_bms=OTHER_BMS), f"Venus obeys {OTHER_BMS}"),
+    ],
+)
+def test_what_keeps_venus_from_obeying_is_said_with_what_to_do(system, words):
+    said = advice(system, "ours")
+    if words is None:
+        assert said is None
+    else:
+        assert words in said
+        assert "Settings, DVCC" in said
+
+
+# -- on a real bus -----------------------------------------------------------------------------
+
+HOUSE = {
+    MPPT: {"/DeviceInstance": 258, "/Dc/0/Voltage": 53.3, "/Dc/0/Current": 21.5},
+    MULTI: {"/DeviceInstance": 257, "/Dc/0/Voltage": 53.0, "/Dc/0/Current": -12.0},
+    SHUNT: {"/DeviceInstance": 279, "/Dc/0/Voltage": 53.05, "/Dc/0/Current": 9.4},
+    OTHER_BMS: {
+        "/DeviceInstance": 280, "/Dc/0/Voltage": 53.1, "/Dc/0/Current": 1.0,
+        "/Info/MaxChargeVoltage": 55.2,
+    },
+    SYSTEM: {
+        "/Control/Dvcc": 0, "/ActiveBmsService": None, "/Dvcc/Alarms/MultipleBatteries": 0,
+    },
+}  # fmt: skip
+
+
+class Gx:
+    def __init__(self, lines):
+        self._lines = lines
+
+    def say(self, name, **told):
+        self._lines.say(json.dumps({"name": name, **told}))
+
+
+@pytest.fixture
+def gx(bus, python_dbus):
+    from pathlib import Path
+
+    program = Path(__file__).with_name("gx_services.py")
+    command = ["/usr/bin/python3", program, bus.address, json.dumps(HOUSE)]
+    with started(command) as lines:
+        assert lines.next_line() == "ready"
+        yield Gx(lines)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    for name in ("EVERY_S", "SYSTEM_EVERY_S", "RETRY_S", "ANSWER_S"):
+        monkeypatch.setattr(f"cellwarden_victron.neighbours.{name}", 0.2)
+
+
+def reported(w):
+    since_s = w.clock.now_s() - 0.5
+    return {
+        m.source.removeprefix("victron: "): (m.voltage_v, m.current_a, m.by_shunt)
+        for m in w.feed.reported(since_s)
+    }
+
+
+@pytest.mark.system
+def test_chargers_inverter_and_the_named_shunt_are_heard(play, gx, quick):
+    async def scenario(w):
+        w.put()
+        await w.appears()
+
+        async def all_heard() -> bool:
+            return len(reported(w)) == 3
+
+        await w.until(all_heard)
+        assert reported(w) == {
+            "solarcharger.ttyO1": (53.3, 21.5, False),
+            "vebus.ttyO5": (53.0, -12.0, False),
+            "battery.ttyO2": (53.05, 9.4, True),
+        }
+        assert w.output.status()["neighbours"] == [OTHER_BMS, SHUNT, MPPT, MULTI]
+
+    play(scenario, shunt_instance=279, packs=True)
+
+
+@pytest.mark.system
+def test_who_hangs_leaves_or_forgets_its_value_is_no_longer_reported(play, gx, quick):
+    async def scenario(w):
+        w.put()
+
+        async def heard(*names) -> bool:
+            return set(reported(w)) == set(names)
+
+        await w.until(lambda: heard("solarcharger.ttyO1", "vebus.ttyO5"))
+        gx.say(MPPT, path="/Dc/0/Voltage", value=None)
+        await w.until(lambda: heard("vebus.ttyO5"))
+        gx.say(MPPT, path="/Dc/0/Voltage", value=53.4)
+        await w.until(lambda: heard("solarcharger.ttyO1", "vebus.ttyO5"))
+        gx.say(MULTI, hangs=True)
+        await w.until(lambda: heard("solarcharger.ttyO1"))
+        gx.say(MPPT, gone=True)
+        await w.until(heard)
+        assert MPPT not in w.output.status()["neighbours"]
+        assert w.output.status()["connected"] is True
+
+    play(scenario)
+
+
+@pytest.mark.system
+def test_a_system_that_does_not_obey_is_said_once_in_the_log_and_in_the_status(
+    play, gx, quick, caplog
+):
+    async def scenario(w):
+        w.put()
+
+        async def advised() -> bool:
+            return "DVCC is off" in str(w.output.status()["advice"])
+
+        await w.until(advised)
+        assert w.output.status()["dvcc_on"] is False
+        gx.say(SYSTEM, path="/ActiveBmsService", value="com.victronenergy.battery.test")
+        gx.say(SYSTEM, path="/Control/Dvcc", value=1)
+
+        async def content() -> bool:
+            return w.output.status()["advice"] is None
+
+        await w.until(content)
+        assert w.output.status()["active_bms"] == "com.victronenergy.battery.test"
+
+    with caplog.at_level(logging.WARNING):
+        play(scenario)
+    (line,) = [message for message in caplog.messages if "DVCC is off" in message]
+    assert line.startswith("com.victronenergy.battery.test: ")
