@@ -6,6 +6,7 @@ and gives one `BankState`. The order of a step: who takes part (`bank_members`),
 (`bank_charge`), limits (`bank_limits`, `bank_orders`) and how fast they move, findings.
 """
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ class _Basis(NamedTuple):
     parts: tuple[Part, ...]
     conductances: tuple[float, ...]
     offsets_a: tuple[float, ...]
-    proven: bool
+    proven_a: float
     floating: bool
 
 
@@ -403,9 +404,10 @@ class Bank:
         """Return the memory with what the packs allow now."""
         shares, old = memory.shares, memory.basis
         offsets_a = () if shares is None else shares.offsets_a
-        basis = _Basis(
-            memory.parts, memory.conductances, offsets_a, shares is None or shares.proven, floating
-        )
+        proven_a = math.inf
+        if shares is not None and not shares.proven:
+            proven_a = shares.offset_total_a
+        basis = _Basis(memory.parts, memory.conductances, offsets_a, proven_a, floating)
         if old is not None and all(map(operator.is_, basis, old)):
             return memory
         offset_of = dict(zip(shares.places, offsets_a, strict=True)) if shares is not None else {}
@@ -421,7 +423,7 @@ class Bank:
         charge, discharge = (
             series.current_wish(direction, members, floating=basis.floating)
             if self._series
-            else current_wish(direction, members, floating=basis.floating, proven=basis.proven)
+            else current_wish(direction, members, floating=basis.floating, proven_a=basis.proven_a)
             for direction in (CHARGE, DISCHARGE)
         )
         return Wish(charge, discharge, self._voltage(members), self._lowest(members))

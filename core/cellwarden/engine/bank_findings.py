@@ -12,11 +12,11 @@ from cellwarden.engine.bank_members import Part
 from cellwarden.model import Finding, PackState, Standing, Urgency
 
 EVERY_S = 10.0
-PERSIST_S = 60.0
+PERSIST_S = 300.0
 """How long something must last until it is told, and be gone until it is not (ours)."""
 QUIET_C = 0.005
 """The bank rests while less than this flows in or out, in C (ours)."""
-CIRCULATING_C = 0.01
+CIRCULATING_C = 0.02
 """What a pack gives or takes while the bank rests, in C: more is circulating (ours)."""
 STIFF = 0.7
 """A pack that conducts less than this, compared with its size, has a high resistance (ours)."""

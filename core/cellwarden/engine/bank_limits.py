@@ -14,6 +14,7 @@ so the smallest (own limit - own offset) / own share binds. Then there is who co
 - How slowly a single pack's limit rises is its own affair: the bank rises slowly itself.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -35,8 +36,9 @@ UNPROVEN = "how unequal packs share is not seen yet"
 BEFORE_LOSS = "before it was lost"
 
 UNPROVEN_PART = 0.8
-"""Of what unequal packs would allow by their sizes, until a load step showed how they share:
-cells, cables and boards of different packs make that much of a difference (ours)."""
+"""Of what unequal packs would allow beyond the current at which they were seen, until load steps
+showed how they share: cells, cables and boards of different packs make that much of a difference
+(ours)."""
 UNEQUAL = 1.05
 """Sizes that differ by more than this ratio are unequal (ours)."""
 
@@ -109,9 +111,13 @@ class _Carrier(NamedTuple):
 
 
 def current_wish(
-    direction: Direction, members: Sequence[Member], *, floating: bool, proven: bool
+    direction: Direction, members: Sequence[Member], *, floating: bool, proven_a: float
 ) -> Shared:
-    """Return what the packs allow together in one direction, before any ramp."""
+    """Return what the packs allow together in one direction, before any ramp.
+
+    `proven_a` is up to which current, positive while charging, it is known how they share; inf
+    where it is known altogether.
+    """
     takers: list[tuple[Member, Limit]] = []
     silent: list[Member] = []
     aside: list[Reason] = []
@@ -131,11 +137,7 @@ def current_wish(
     lost = _carriers(direction, _lost_with(direction, silent), full=False, beside=takers)
     limit = _tightest(carriers, members)
     limit = _bounded(limit, lost)
-    sizes = [m.size_ah for m, _ in takers]
-    if not proven and max(sizes) > UNEQUAL * min(sizes) and limit.value > 0.0:
-        value = UNPROVEN_PART * limit.value
-        why = Reason(rule=UNPROVEN, value=value, clears="a load step has shown it")
-        limit = Limit(value=value, reasons=(why, *limit.reasons))
+    limit = _proven(limit, takers, direction.sign * proven_a)
     extra = tuple(replace(r, value=max(r.value, limit.value)) for r in (*aside, *others))
     return Shared(
         Limit(value=limit.value, reasons=(*limit.reasons, *extra)),
@@ -143,6 +145,19 @@ def current_wish(
         tuple(c.share for c in carriers),
         tuple(c.offset_a for c in carriers),
     )
+
+
+def _proven(limit: Limit, takers: Sequence[tuple[Member, Limit]], proven_a: float) -> Limit:
+    """Return the limit with a margin where unequal packs have not shown yet how they share."""
+    sizes = [m.size_ah for m, _ in takers]
+    if math.isinf(proven_a) or max(sizes) <= UNEQUAL * min(sizes):
+        return limit
+    beyond_a = limit.value - max(proven_a, 0.0)
+    if beyond_a <= 0.0:
+        return limit
+    value = limit.value - (1.0 - UNPROVEN_PART) * beyond_a
+    why = Reason(rule=UNPROVEN, value=value, clears="load steps have shown it")
+    return Limit(value=value, reasons=(why, *limit.reasons))
 
 
 def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:

@@ -6,21 +6,19 @@ besides, because its cells stand a little higher or lower: it moves within minut
 
 Shares are learned from load steps: the difference between two settled moments, so that packs which
 are not read in the same instant do not spoil it. Until there were enough of them, sizes stand in.
-Offsets are taken from every settled moment.
+Offsets follow settled moments, and at once what two moments in a row show.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-STEP_C = 0.04
+STEP_C = 0.02
 """A change of the total by this many C teaches (ours)."""
 SETTLED_C = 0.01
 """Two totals in a row that differ by less, in C, are a settled moment (ours)."""
 ANCHOR_S = 30.0
 """Longest time between two settled moments that are compared; after it charge has moved (ours)."""
-UNSETTLED_S = 5.0
-"""With no settled moment for this long, a restless one must do for the offsets (ours)."""
-PRIOR_C = 0.1
+PRIOR_C = 0.02
 """The sizes count as much as one load step of this many C (ours)."""
 FORGET = 0.9
 """Weight that older steps keep at each new one: about ten count (ours)."""
@@ -40,7 +38,6 @@ class Shares(NamedTuple):
     shares: tuple[float, ...]
     """Of each of them; they sum up to 1."""
     offsets_a: tuple[float, ...]
-    """They sum up to 0."""
     proven: bool
     sizes_ah: tuple[float, ...]
     prior: tuple[float, ...]
@@ -53,8 +50,12 @@ class Shares(NamedTuple):
     """The last settled moment: when in s, currents in A, voltages in V."""
     total_a: float | None = None
     """Of the step before."""
+    raw_a: tuple[float, ...] = ()
+    """The offsets as they showed in the moment before."""
     offset_s: float = float("-inf")
     """When the offsets were last taken."""
+    offset_total_a: float = 0.0
+    """The total at which they were taken."""
     step: "LoadStep | None" = None
     """The newest load step that taught something."""
 
@@ -112,9 +113,7 @@ def hear(
     known = known._replace(total_a=total_a)
     if settled:
         known = _step(known, currents_a, voltages_v, total_a, now_s)
-    elif now_s - known.offset_s < UNSETTLED_S:
-        return known
-    return _offsets(known, currents_a, total_a, now_s)
+    return _offsets(known, currents_a, total_a, now_s, settled=settled)
 
 
 def _step(
@@ -153,16 +152,40 @@ def _step(
     )
 
 
-def _offsets(known: Shares, currents_a: tuple[float, ...], total_a: float, now_s: float) -> Shares:
-    part = OFFSET_PART if known.offset_s > float("-inf") else 1.0
+def _offsets(
+    known: Shares, currents_a: tuple[float, ...], total_a: float, now_s: float, *, settled: bool
+) -> Shares:
+    """Return what is known with the offsets of this moment.
+
+    A settled moment moves them part of the way. Two moments in a row that agree on a side move
+    them at once to the nearer of both: a pack that carries more than it should is not waited for,
+    and a pack that was read before the others' load step does not count.
+    """
+    part = 0.0
+    if settled:
+        part = OFFSET_PART if known.offset_s > float("-inf") else 1.0
     news = False
-    offsets = []
-    for share, current_a, old_a, ah in zip(
-        known.shares, currents_a, known.offsets_a, known.sizes_ah, strict=True
+    offsets, raws = [], []
+    for share, current_a, old_a, last_a, ah in zip(
+        known.shares,
+        currents_a,
+        known.offsets_a,
+        known.raw_a or known.offsets_a,
+        known.sizes_ah,
+        strict=True,
     ):
-        new_a = old_a + part * (current_a - share * total_a - old_a)
-        news = news or abs(new_a - old_a) > part * NEWS_C * ah
+        raw_a = current_a - share * total_a
+        new_a = old_a + part * (raw_a - old_a)
+        if raw_a > old_a and last_a > old_a:
+            new_a = max(new_a, min(raw_a, last_a))
+        elif raw_a < old_a and last_a < old_a:
+            new_a = min(new_a, max(raw_a, last_a))
+        news = news or abs(new_a - old_a) > NEWS_C * ah
         offsets.append(new_a)
+        raws.append(raw_a)
+    known = known._replace(raw_a=tuple(raws))
+    if settled:
+        known = known._replace(offset_s=now_s)
     if not news:
-        return known._replace(offset_s=now_s)
-    return known._replace(offsets_a=tuple(offsets), offset_s=now_s)
+        return known
+    return known._replace(offsets_a=tuple(offsets), offset_total_a=total_a)
