@@ -14,6 +14,7 @@ from typing import Any
 
 from cellwarden.config.options import Option
 from cellwarden.config.settings import (
+    BankOptions,
     CellOptions,
     ControllerOptions,
     OutputOptions,
@@ -85,12 +86,15 @@ def _plain(hint: Any) -> tuple[Any, bool]:
 
 
 CONTROLLER_KEYS = keys_of(ControllerOptions)
+BANK_KEYS = keys_of(BankOptions)
 PACK_KEYS = keys_of(PackOptions)
 CELL_KEYS = keys_of(CellOptions)
 OUTPUT_KEYS = keys_of(OutputOptions)
 
-CONTROLLER_HINTS = {key.name: "it belongs in [controller]" for key in CONTROLLER_KEYS}
-"""For keys of `[controller]` that stand in another table."""
+CONTROLLER_HINTS = {key.name: "it belongs in [controller]" for key in CONTROLLER_KEYS} | {
+    key.name: "it belongs in [bank]" for key in BANK_KEYS
+}
+"""For keys of `[controller]` and `[bank]` that stand in another table."""
 
 SAID_BY_PACK: Mapping[str, str] = {"cell_count": "cells", "design_capacity_ah": "capacity_ah"}
 """Parameters that are not in `[pack.parameters]`, and the key of `[[pack]]` that says them."""

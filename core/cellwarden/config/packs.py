@@ -70,8 +70,12 @@ def read_packs(
     kinds: Kinds[DriverKind],
     profiles: Mapping[str, CellProfile | None],
     problems: Problems,
+    *,
+    series: bool = False,
 ) -> tuple[PackSettings, ...]:
     """Return the packs that are good; every mistake is noted.
+
+    Packs in parallel must be of about the same voltage; in `series` they need not.
 
     `profiles` are the cells of data sheets by name, None for one that is not good.
     """
@@ -105,7 +109,8 @@ def read_packs(
             "there is none: add a [[pack]] table with name, driver, chemistry, cells and"
             " capacity_ah (`cellwarden config init` shows one)"
         )
-    _refuse_unequal(everything, problems)
+    if not series:
+        _refuse_unequal(everything, problems)
     return tuple(packs)
 
 

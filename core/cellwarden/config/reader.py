@@ -11,10 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from cellwarden.config.cells import read_profiles
-from cellwarden.config.keys import CONTROLLER_HINTS, CONTROLLER_KEYS, OUTPUT_KEYS, keys_of
+from cellwarden.config.keys import (
+    BANK_KEYS,
+    CONTROLLER_HINTS,
+    CONTROLLER_KEYS,
+    OUTPUT_KEYS,
+    keys_of,
+)
 from cellwarden.config.kinds import Kinds
 from cellwarden.config.packs import read_packs
-from cellwarden.config.settings import ControllerOptions, OutputOptions, OutputSettings, Settings
+from cellwarden.config.settings import (
+    BankOptions,
+    ControllerOptions,
+    OutputOptions,
+    OutputSettings,
+    Settings,
+)
 from cellwarden.config.tables import (
     Place,
     Problems,
@@ -38,7 +50,7 @@ SYSTEM_FOLDER = Path("/etc")
 LARGEST_FILE = 1_000_000
 """Bytes; whatever is larger is no configuration."""
 
-_TABLES = ("controller", "pack", "cell_profile", "output")
+_TABLES = ("controller", "bank", "pack", "cell_profile", "output")
 _OTHER_OUTPUT_KEYS = tuple(key for key in OUTPUT_KEYS if key.name != "plugin")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -81,17 +93,33 @@ def check(data: Mapping[str, Any], host: Host, source: str = "") -> Settings:
     refuse_unknown(data, _TABLES, Place(problems, ""), CONTROLLER_HINTS)
     controller = _read_controller(data, problems)
     profiles = read_profiles(data, problems)
-    packs = read_packs(data, Kinds("driver", host.drivers(), host), profiles, problems)
+    bank = _read_bank(data, problems)
+    packs = read_packs(
+        data,
+        Kinds("driver", host.drivers(), host),
+        profiles,
+        problems,
+        series=bank is not None and bank.shape == "series",
+    )
     outputs = _read_outputs(data, Kinds("output", host.outputs(), host), problems)
-    if problems.lines or controller is None:
+    if problems.lines or controller is None or bank is None:
         raise ConfigError(tuple(problems.lines))
-    return Settings(controller=controller, packs=packs, outputs=outputs, source=source, raw=data)
+    return Settings(
+        controller=controller, packs=packs, bank=bank, outputs=outputs, source=source, raw=data
+    )
+
+
+def _read_bank(data: Mapping[str, Any], problems: Problems) -> BankOptions | None:
+    place = Place(problems, "bank")
+    table = table_at(data, "bank", place)
+    values = read_table(table, BANK_KEYS, place, elsewhere=CONTROLLER_HINTS)
+    return build(BankOptions, BANK_KEYS, values, table, place)
 
 
 def _read_controller(data: Mapping[str, Any], problems: Problems) -> ControllerOptions | None:
     place = Place(problems, "controller")
     table = table_at(data, "controller", place)
-    values = read_table(table, CONTROLLER_KEYS, place)
+    values = read_table(table, CONTROLLER_KEYS, place, elsewhere=CONTROLLER_HINTS)
     options = build(ControllerOptions, CONTROLLER_KEYS, values, table, place)
     if options is not None:
         _check_times(options, place)

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from cellwarden.config.keys import (
+    BANK_KEYS,
     CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
@@ -37,6 +38,7 @@ def schema(host: Host) -> Schema:
         "type": "object",
         "properties": {
             "controller": _table(CONTROLLER_KEYS, "the controller itself"),
+            "bank": _table(BANK_KEYS, "the packs as one battery"),
             "pack": packs | {"minItems": 1},
             "cell_profile": {
                 "type": "object",

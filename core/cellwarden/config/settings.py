@@ -114,6 +114,93 @@ class ControllerOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BankOptions:
+    """The table `[bank]`."""
+
+    shape: str = option(
+        "parallel",
+        help="how the packs are wired; in series one current flows through all of them and the"
+        " weakest decides",
+        choices=("parallel", "series"),
+    )
+    join_window_v: float | None = option(
+        None,
+        help="a pack further than this from the bank's voltage is not counted on, and is wanted"
+        " open; default 1 % of the nominal voltage",
+        unit="V",
+        minimum=0.05,
+        maximum=10,
+    )
+    full_when: str = option(
+        "all",
+        help="all: the bank is full when every pack is; any: the first full pack ends the charge",
+        choices=("all", "any"),
+    )
+    float_voltage_v: float | None = option(
+        None,
+        help="what the full bank is held at; default by chemistry: 3.375 V a cell for LiFePO4, 4.07"
+        " for Li-ion, 2.50 for LTO",
+        unit="V",
+        minimum=2,
+        maximum=1000,
+    )
+    absorption_max_h: float = option(
+        2.0,
+        help="charging stays at the top no longer than this, whoever is not full; twice as long"
+        " for a full charge that is due or was asked for",
+        unit="h",
+        minimum=0.1,
+        maximum=24,
+    )
+    full_charge_days: float = option(
+        14.0,
+        help="a full charge, in which the packs also balance, is due after this long without one,"
+        " whatever the target; 0: never",
+        unit="d",
+        minimum=0,
+        maximum=365,
+    )
+    full_charge_sigma_percent: float = option(
+        10.0,
+        help="a full charge is also due when the SoC has become less certain than this",
+        unit="%",
+        minimum=2,
+        maximum=100,
+    )
+    target_soc_percent: float | None = option(
+        None,
+        help="charging ends here, except when a full charge is due; an order takes its place",
+        unit="%",
+        minimum=20,
+        maximum=100,
+    )
+    reserve_soc_percent: tuple[float, ...] = option(
+        (),
+        help="discharging ends here: one number, or twelve, from January to December; an order"
+        " takes its place",
+        unit="%",
+        minimum=0,
+        maximum=90,
+    )
+    cable_resistance_ohm: float = option(
+        0.0,
+        help="of the cables between bank and charger, both ways: the charge voltage is raised by"
+        " what they drop, at most 1 %",
+        unit="ohm",
+        minimum=0,
+        maximum=0.1,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if len(self.reserve_soc_percent) not in {0, 1, 12}:
+            raise ValueError("reserve_soc_percent must hold one number, or twelve")
+        target = self.target_soc_percent
+        if target is not None and any(r >= target for r in self.reserve_soc_percent):
+            raise ValueError("reserve_soc_percent must stay below target_soc_percent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackOptions:
     """The common keys of a `[[pack]]` table; the driver's own keys stand beside them."""
 
@@ -326,6 +413,7 @@ class Settings:
 
     controller: ControllerOptions
     packs: tuple[PackSettings, ...]
+    bank: BankOptions = BankOptions()  # frozen
     outputs: tuple[OutputSettings, ...] = ()
     source: str = ""
     """The file's path, for messages."""

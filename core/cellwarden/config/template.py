@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cellwarden.config.keys import (
+    BANK_KEYS,
     CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
@@ -53,7 +54,7 @@ def template(host: Host, *, drivers: Sequence[str] = (), outputs: Sequence[str] 
     outputs = outputs or _first(_EXAMPLES["plugin"], all_outputs)
     if not drivers:
         raise ConfigError(("no driver is installed", *host.problems()))
-    blocks = [_HEAD, _table("[controller]", CONTROLLER_KEYS, {})]
+    blocks = [_HEAD, _table("[controller]", CONTROLLER_KEYS, {}), _table("[bank]", BANK_KEYS, {})]
     for number, name in enumerate(drivers):
         driver: DriverKind = choose("driver", name, all_drivers, host)
         blocks.append(_pack(driver, number, all_drivers, explained=name not in drivers[:number]))

@@ -4,7 +4,14 @@
 own memory, and return the next memory with what follows from it.
 """
 
-from cellwarden.engine.bank import Bank, BankMember, BankMemory, BankSettings, LossPolicy
+from cellwarden.engine.bank import Bank, BankMemory
+from cellwarden.engine.bank_settings import (
+    BankMember,
+    BankSettings,
+    FullWhen,
+    LossPolicy,
+    Shape,
+)
 from cellwarden.engine.engine import Engine, EngineSettings
 from cellwarden.engine.memory import PackMemory
 
@@ -15,6 +22,8 @@ __all__ = [
     "BankSettings",
     "Engine",
     "EngineSettings",
+    "FullWhen",
     "LossPolicy",
     "PackMemory",
+    "Shape",
 ]

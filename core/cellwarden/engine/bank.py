@@ -39,13 +39,7 @@ from cellwarden.engine.bank_orders import (
 )
 from cellwarden.engine.bank_ramp import risen
 from cellwarden.engine.bank_report import alarms, finding_events, part_events
-from cellwarden.engine.bank_settings import (
-    BankMember,
-    BankSettings,
-    FullWhen,
-    LossPolicy,
-    Shape,
-)
+from cellwarden.engine.bank_settings import BankSettings, LossPolicy, Shape
 from cellwarden.engine.bank_share import Shares, begin, conductances, hear
 from cellwarden.engine.bank_sums import Sums, pack_voltage_v, series_sums, sums
 from cellwarden.model import (
@@ -67,16 +61,6 @@ from cellwarden.model import (
     Severity,
     Standing,
 )
-
-__all__ = [
-    "Bank",
-    "BankMember",
-    "BankMemory",
-    "BankSettings",
-    "FullWhen",
-    "LossPolicy",
-    "Shape",
-]
 
 
 class Wish(NamedTuple):
@@ -219,7 +203,9 @@ class Bank:
             idle=left_out,
             reached=reached(memory.reached, orders, measured.get("soc_percent")),
         )
-        limits, plan, memory = self._limits(memory, plan, orders, passed_s)
+        limits, plan, memory = self._limits(
+            memory, plan, orders, measured.get("current_a"), passed_s
+        )
         memory = self._alarms(memory, packs, some_online=some_online)
         members = self._members(before, memory, limits)
         watch = findings.look(memory.watch, self._scene(memory, measured), now_s)
@@ -358,7 +344,12 @@ class Bank:
         return self._charge.follow(memory.plan, moment)
 
     def _limits(
-        self, memory: BankMemory, plan: Plan, orders: Orders, passed_s: float
+        self,
+        memory: BankMemory,
+        plan: Plan,
+        orders: Orders,
+        current_a: float | None,
+        passed_s: float,
     ) -> tuple[Limits | None, Plan, BankMemory]:
         if not memory.seen:
             return None, plan, memory
@@ -388,6 +379,7 @@ class Bank:
             orders,
             passed_s,
         )
+        plan, voltage = self._charge.raised(plan, voltage, current_a, passed_s)
         if cap is not None:
             voltage = lowered(voltage, (cap,))
         held = any(part.standing is Standing.HELD for part in parts)

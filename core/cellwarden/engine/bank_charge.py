@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from cellwarden.engine.bank_orders import NOWHERE, Reached
 from cellwarden.engine.bank_settings import BankSettings, FullWhen
-from cellwarden.model import ChargeMode, ChargePhase, Order, Orders, PackState, Reason
+from cellwarden.model import ChargeMode, ChargePhase, Limit, Order, Orders, PackState, Reason
 
 PLAN_V_PER_S = 0.045 / 60
 """How fast a planned charge voltage moves: under 50 mV a minute."""
@@ -28,6 +28,9 @@ USED_PERCENT = 3.0
 AWAY_S = 120.0
 """Absorption ends this long after the last pack left the top (ours)."""
 FLOAT_RULE = "float"
+DROP_RULE = "raised by what the cables drop"
+DROP_PART = 0.01
+"""Cables raise the charge voltage by at most this part of itself (ours)."""
 _AT_TOP = (ChargePhase.ABSORPTION, ChargePhase.FLOAT)
 
 
@@ -46,6 +49,8 @@ class Plan:
     """Time since the last full charge, as far back as is known."""
     cap_v: float | None = None
     """The planned charge voltage while it is below the packs' own; None: it does not bind."""
+    drop_v: float = 0.0
+    """By how much the charge voltage is raised for the cables between bank and charger."""
     done: Order | None = None
     """The order for a full charge that was carried out."""
     due: bool = False
@@ -73,6 +78,7 @@ class ChargeControl:
         self._every_s = settings.full_every_s
         self._sigma_percent = settings.full_sigma_percent
         self._absorption_s = settings.absorption_max_s
+        self._cable_ohm = settings.cable_resistance_ohm
 
     def follow(self, plan: Plan, moment: Moment) -> tuple[Plan, tuple[str, ...]]:
         """Return the plan after a step, and what happened, for the log."""
@@ -134,6 +140,33 @@ class ChargeControl:
         if moment.members and over:
             return replace(plan, phase=ChargePhase.BULK, cut_percent=None)
         return plan
+
+    def raised(
+        self, plan: Plan, voltage: Limit, current_a: float | None, passed_s: float
+    ) -> tuple[Plan, Limit]:
+        """Return the charge voltage with what the cables between bank and charger drop.
+
+        It moves as slowly as everything planned, and goes at once where a pack is in trouble.
+        """
+        if self._cable_ohm == 0.0:
+            return plan, voltage
+        most_v = DROP_PART * voltage.value
+        wanted_v = min(self._cable_ohm * max(current_a or 0.0, 0.0), most_v)
+        step_v = PLAN_V_PER_S * passed_s
+        drop_v = min(max(wanted_v, plan.drop_v - step_v), plan.drop_v + step_v)
+        if len({r.rule for r in voltage.reasons}) > 1:
+            drop_v = 0.0
+        plan = replace(plan, drop_v=drop_v)
+        if drop_v == 0.0:
+            return plan, voltage
+        why = Reason(
+            rule=DROP_RULE,
+            value=voltage.value + drop_v,
+            measured=current_a,
+            unit="A",
+            source="between bank and charger",
+        )
+        return plan, Limit(value=why.value, reasons=(why,))
 
     def cap(
         self, plan: Plan, float_v: float | None, own: Reason, told_v: float | None, orders: Orders,

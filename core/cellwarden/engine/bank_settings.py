@@ -65,6 +65,8 @@ class BankSettings:
     """A full charge is wanted when the SoC is less certain than this."""
     absorption_max_s: float = 7200.0
     """Absorption ends after this long, whoever is not full."""
+    cable_resistance_ohm: float = 0.0
+    """Between bank and charger, both ways; what it drops is added to the charge voltage."""
 
     def __post_init__(self) -> None:
         """Refuse what means nothing."""

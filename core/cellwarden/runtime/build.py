@@ -8,17 +8,33 @@ from pathlib import Path
 from cellwarden import host as plugins
 from cellwarden.clock import Clock
 from cellwarden.config.settings import PackSettings, Settings
-from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings, PackMemory
+from cellwarden.engine import (
+    Bank,
+    BankMember,
+    BankMemory,
+    BankSettings,
+    Engine,
+    EngineSettings,
+    Shape,
+)
 from cellwarden.hooks import DriverContext, OutputContext
 from cellwarden.interfaces import Driver
 from cellwarden.links.ports import is_pattern
+from cellwarden.model import CHEMISTRIES
 from cellwarden.runtime.audit import Audit
-from cellwarden.runtime.controller import ORDERS_RECORD, Controller, NamedOutput
+from cellwarden.runtime.controller import (
+    BANK_RECORD,
+    ORDERS_RECORD,
+    Controller,
+    NamedOutput,
+)
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
+from cellwarden.runtime.recognition import Recognition, off_for_s
 from cellwarden.runtime.rights import RIGHTS, Rights
 from cellwarden.runtime.search import SearchedPack
+from cellwarden.runtime.standing import with_standing
 from cellwarden.runtime.store import Saved
 from cellwarden.runtime.writing import Desk
 
@@ -36,6 +52,7 @@ def build(
     options = settings.controller
     max_age_s = options.effective_max_age_s
     audit = Audit(state_folder)
+    recognition = Recognition(saved or {})
     engines, desks = [], []
     for pack in settings.packs:
         engine = Engine(
@@ -55,9 +72,8 @@ def build(
         )
         guarded = Guarded(driver_of(pack, context), pack.name)
         desks.append(Desk(guarded, pack.parameters, audit))
-        engines.append(
-            (engine, guarded, _memory(engine, pack, (saved or {}).get(pack.name), clock))
-        )
+        memory = recognition.memory(engine, clock.now_s(), pack.serial_number)
+        engines.append((engine, guarded, memory))
     outputs = [
         NamedOutput(
             name=output.name,
@@ -70,18 +86,7 @@ def build(
         )
         for output in settings.outputs
     ]
-    bank = Bank(
-        BankSettings(
-            name=options.name,
-            members=tuple(
-                BankMember(name=p.name, design_capacity_ah=p.parameters.design_capacity_ah)
-                for p in settings.packs
-            ),
-            on_pack_lost=options.on_pack_lost,
-            hold_s=options.hold_s,
-            gone_after_s=options.gone_after_s,
-        )
-    )
+    bank = Bank(bank_settings(settings))
     gate = ControlGate(
         mode=options.mode,
         rights=Rights({output.name: RIGHTS[output.may_ask] for output in settings.outputs}),
@@ -91,9 +96,12 @@ def build(
     )
     if saved and ORDERS_RECORD in saved:
         found = saved[ORDERS_RECORD]
-        gate.restore(found.record, _off_s(found))
+        gate.restore(found.record, off_for_s(found))
     return Controller(
         bank=bank,
+        bank_memory=_bank_memory(bank, (saved or {}).get(BANK_RECORD), clock),
+        recognition=recognition,
+        standing=lambda orders: with_standing(settings.bank, orders, time.localtime().tm_mon),
         engines=engines,
         outputs=outputs,
         gate=gate,
@@ -121,25 +129,55 @@ def driver_of(pack: PackSettings, context: DriverContext) -> Driver:
     return OnlyThisPack(driver, pack.name, pack.serial_number)
 
 
-def _memory(engine: Engine, pack: PackSettings, saved: Saved | None, clock: Clock) -> PackMemory:
+def bank_settings(settings: Settings) -> BankSettings:
+    """Return the bank as the engine must know it."""
+    options, bank = settings.controller, settings.bank
+    members = tuple(_member(pack) for pack in settings.packs)
+    nominal_v = [_nominal_v(pack) for pack in settings.packs]
+    window_v = bank.join_window_v
+    if window_v is None:
+        window_v = JOIN_WINDOW_PART * min(nominal_v, default=0.0)
+    if bank.float_voltage_v is not None:
+        in_series = len(members) if bank.shape == Shape.SERIES else 1
+        each_v = bank.float_voltage_v / in_series
+        members = tuple(replace(member, float_voltage_v=each_v) for member in members)
+    return BankSettings(
+        name=options.name,
+        members=members,
+        on_pack_lost=options.on_pack_lost,
+        hold_s=options.hold_s,
+        gone_after_s=options.gone_after_s,
+        shape=bank.shape,
+        join_window_v=window_v,
+        full_when=bank.full_when,
+        full_every_s=bank.full_charge_days * 86_400 or None,
+        full_sigma_percent=bank.full_charge_sigma_percent,
+        absorption_max_s=bank.absorption_max_h * 3600,
+        cable_resistance_ohm=bank.cable_resistance_ohm,
+    )
+
+
+JOIN_WINDOW_PART = 0.01
+"""Of the nominal voltage (ours): 0.5 V at 51.2 V drives some 20 A between two 100 Ah packs."""
+
+
+def _member(pack: PackSettings) -> BankMember:
+    cell = pack.cell or CHEMISTRIES[pack.chemistry]
+    parameters = pack.parameters
+    float_v = parameters.cell_count * min(cell.float_v, parameters.charge_voltage_v)
+    return BankMember(pack.name, parameters.design_capacity_ah, float_v)
+
+
+def _nominal_v(pack: PackSettings) -> float:
+    cell = pack.cell or CHEMISTRIES[pack.chemistry]
+    return cell.nominal_v * pack.parameters.cell_count
+
+
+def _bank_memory(bank: Bank, saved: Saved | None, clock: Clock) -> BankMemory:
     now_s = clock.now_s()
-    if saved is None:
-        return engine.start(now_s)
-    off_s = _off_s(saved)
-    try:
-        return engine.restore(saved.record, now_s, off_s)
-    except ValueError as error:
-        LOG.error("%s: the saved state is not used (%s): starting afresh", pack.name, error)
-    memory = engine.start(now_s)
-    try:
-        return engine.keep_counters(memory, saved.record, off_s)
-    except ValueError as error:
-        LOG.error("%s: its counters begin anew (%s)", pack.name, error)
-        return memory
-
-
-def _off_s(saved: Saved) -> float | None:
-    """Return how long ago something was saved, in s; None if that is not known."""
-    off_s = time.time() - saved.saved_s
-    # A wall clock that ran backwards (no battery-backed clock) leaves it unknown.
-    return off_s if off_s >= 0 else None
+    if saved is not None:
+        try:
+            return bank.restore(saved.record, now_s, off_for_s(saved))
+        except ValueError as error:
+            LOG.error("the saved state of the bank is not used (%s): starting afresh", error)
+    return bank.start(now_s)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cellwarden.clock import Clock
-from cellwarden.engine import Bank, Engine, PackMemory
+from cellwarden.engine import Bank, BankMemory, Engine, PackMemory
 from cellwarden.interfaces import Driver, Gate, Output
 from cellwarden.model import (
     NO_ORDERS,
@@ -24,11 +24,13 @@ from cellwarden.model import (
     Orders,
     PackState,
     Reading,
+    RequestKind,
 )
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden.runtime.polling import Poller
+from cellwarden.runtime.recognition import Recognition
 from cellwarden.runtime.supervisor import TelemetryThread, attempt, keep_running
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ EXTERNAL_MAX_AGE_S = 5.0
 GOODBYE_S = 5.0
 """Real s that outputs have to say goodbye."""
 ORDERS_RECORD = "(orders)"
-"""Where the orders stand among the saved records; no pack can be called so."""
+BANK_RECORD = "(bank)"
+"""Where orders and bank stand among the saved records; no pack can be called so."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,11 @@ class Controller:
         clock: Clock,
         poll_interval_s: float,
         keeper: Keeper | None = None,
+        bank_memory: BankMemory | None = None,
+        recognition: Recognition | None = None,
+        standing: Callable[[Orders], Orders] = lambda orders: orders,
     ) -> None:
+        """`standing` adds the orders of the configuration to those that were given."""
         self.clock = clock
         self.keeper = keeper
         self.state: BankState | None = None
@@ -88,7 +95,11 @@ class Controller:
         self.orders: Orders = NO_ORDERS
         """Orders in effect, as the gate keeps them; every decision obeys them."""
         self._bank = bank
-        self._bank_memory = bank.start(clock.now_s())
+        self._bank_memory = bank_memory or bank.start(clock.now_s())
+        self._recognition = recognition
+        self._standing = standing
+        self._standing_of: tuple[Orders, Orders] | None = None
+        """Orders as given and with the standing ones, made again only when they change."""
         self._members = [Member(engine, driver, memory) for engine, driver, memory in engines]
         self._by_pack = {member.engine.pack: member for member in self._members}
         self._pollers = [
@@ -151,6 +162,8 @@ class Controller:
 
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
+        if reading is not None:
+            self._recognise(member, reading, now_s)
         engine, memory = member.engine, member.memory
         external = self._external(now_s)
         inputs = Inputs(
@@ -172,13 +185,28 @@ class Controller:
             )
         return state
 
+    def _recognise(self, member: Member, reading: Reading, now_s: float) -> None:
+        """Take up what is known of the very pack that answers."""
+        if self._recognition is not None and reading.identity is not None:
+            member.memory = self._recognition.heard(
+                member.engine, member.memory, reading.identity, now_s, self._record_of
+            )
+
+    def _record_of(self, serial_number: str) -> Mapping[str, object] | None:
+        """Return the record of the pack with this serial number, None if none answers."""
+        assert self._recognition is not None
+        for member in self._members:
+            pack = member.engine.pack
+            if self._recognition.serial_number(pack) == serial_number and member.memory.identity:
+                return member.engine.record(member.memory, self.clock.now_s())
+        return None
+
     def _decide(self) -> None:
         now_s = self.clock.now_s()
         states = [member.state for member in self._members if member.state is not None]
         if self._stopping or len(states) < len(self._members):
             return
-        if self._orders_gate is not None:
-            self.orders = self._orders_gate.orders(now_s)
+        self.orders = self._orders(now_s)
         memory, last, orders = self._bank_memory, self.state, self.orders
         self._bank_memory, state = attempt(
             "bank",
@@ -200,6 +228,24 @@ class Controller:
             # Events belong to the decision they came with, not to the next one as well.
             if member.state is not None and member.state.events:
                 member.state = replace(member.state, events=())
+        self._told_by_bank(state)
+
+    def _orders(self, now_s: float) -> Orders:
+        """Return the orders in effect; the same object while nothing about them changes."""
+        given = NO_ORDERS if self._orders_gate is None else self._orders_gate.orders(now_s)
+        both = self._standing(given)
+        if self._standing_of is None or self._standing_of[1] != both:
+            self._standing_of = given, both
+        return self._standing_of[1]
+
+    def _told_by_bank(self, state: BankState) -> None:
+        """Log what changed for the bank, and end an order that it has carried out."""
+        for event in state.events:
+            level = logging.INFO if event.severity is None else logging.WARNING
+            LOG.log(level, "%s: %s", event.pack, event.text)
+        gate = self._orders_gate
+        if gate is not None and self.orders.full_charge and state.orders.full_charge is None:
+            gate.fulfilled(RequestKind.FULL_CHARGE)
 
     def _external(self, now_s: float) -> tuple[ExternalMeasurement, ...]:
         """Return what outputs reported and is not too old."""
@@ -228,13 +274,16 @@ class Controller:
             self.keeper.orders_changed(self.state)
 
     def records(self) -> dict[str, Mapping[str, object]]:
-        """Return every pack's record for the store, and the orders."""
+        """Return every pack's record for the store, the bank's and the orders."""
         now_s = self.clock.now_s()
         records: dict[str, Mapping[str, object]] = {
             m.engine.pack: m.engine.record(m.memory, now_s) for m in self._members
         }
+        if self._recognition is not None:
+            records = self._recognition.records(records)
+        records[BANK_RECORD] = self._bank.record(self._bank_memory)
         if self._orders_gate is not None:
-            records = {**records, ORDERS_RECORD: self._orders_gate.record()}
+            records[ORDERS_RECORD] = self._orders_gate.record()
         return records
 
     def output_status(self) -> dict[str, Mapping[str, object]]:

@@ -41,6 +41,8 @@ class Keeper:
             Note(at_s=time.time(), pack=event.pack, text=event.text)
             for pack in state.packs
             for event in pack.events
+        ) + tuple(
+            Note(at_s=time.time(), pack=event.pack, text=event.text) for event in state.events
         )
         durable = (
             bool(notes) or now_s - self._durable_s >= DURABLE_EVERY_S or self._soc_moved(state)

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Sequence
 
 from cellwarden.config.keys import (
+    BANK_KEYS,
     CELL_KEYS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
@@ -108,6 +109,7 @@ def updated(page: str) -> str:
     host = Host()
     content = {
         "keys: controller": lambda: keys_table(CONTROLLER_KEYS),
+        "keys: bank": lambda: keys_table(BANK_KEYS),
         "keys: pack": lambda: keys_table(PACK_KEYS),
         "keys: parameters": parameters_table,
         "chemistries": chemistries_table,

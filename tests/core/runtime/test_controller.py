@@ -270,13 +270,13 @@ def test_no_burst_of_cycles_after_a_pause() -> None:
     assert asyncio.run(scenario()) <= 3
 
 
-def test_records_are_of_every_pack() -> None:
+def test_records_are_of_every_pack_and_of_the_bank() -> None:
     async def scenario() -> dict[str, Mapping[str, object]]:
         world = World(packs=2)
         await world.run_for(0.2)
         return world.controller.records()
 
-    assert set(asyncio.run(scenario())) == {"p0", "p1"}
+    assert set(asyncio.run(scenario())) == {"p0", "p1", "(bank)"}
 
 
 def test_a_state_is_shared_not_copied() -> None:
