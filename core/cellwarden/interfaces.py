@@ -38,7 +38,9 @@ class Driver(Protocol):
 
 @runtime_checkable
 class Writer(Protocol):
-    """What a driver has besides `Driver` if it can also write.
+    """A driver's writing side: what its attribute `writer` is, if it can also write.
+
+    A driver that cannot may say why in an attribute `why_read_only`.
 
     Only the gate calls it, with the pack's turn: never while the driver opens, polls or closes.
     Every coroutine here ends in bounded time, and raises LinkTimeout when nobody answered,

@@ -9,7 +9,7 @@ from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Logbook, Settin
 from cellwarden_hardware.codecs.jk_ble_alarms import ALARMS, log_text
 from cellwarden_hardware.codecs.jk_ble_cells import CellInfo
 from cellwarden_hardware.codecs.jk_ble_fields import Value, parameters_of
-from cellwarden_hardware.codecs.jk_ble_settings import SETTINGS
+from cellwarden_hardware.codecs.jk_ble_settings import CONTROL_BITS, SETTINGS
 
 # Nought here means that the firmware does not have the setting.
 _OPTIONAL = frozenset({"charge_voltage_v", "shutdown_v"})
@@ -25,6 +25,7 @@ class Lasting:
     charge_switch_on: bool | None = None
     discharge_switch_on: bool | None = None
     balance_switch_on: bool | None = None
+    heating_switch_on: bool | None = None
 
 
 def lasting_of(settings: Settings) -> Lasting:
@@ -42,6 +43,7 @@ def lasting_of(settings: Settings) -> Lasting:
         charge_switch_on=_switch(values.get("charge_switch")),
         discharge_switch_on=_switch(values.get("discharge_switch")),
         balance_switch_on=_switch(values.get("balance_switch")),
+        heating_switch_on=_control_bit(values.get("control_bits"), "heating"),
     )
 
 
@@ -104,6 +106,7 @@ def reading_of(
         charge_switch_on=lasting.charge_switch_on,
         discharge_switch_on=lasting.discharge_switch_on,
         balance_switch_on=lasting.balance_switch_on,
+        heating_switch_on=lasting.heating_switch_on,
         balance_current_a=info.balance_current_a,
         wire_resistances_ohm=info.wire_resistances_ohm,
         alarms=_alarms(info.alarms or 0, info.wire_warning_mask or 0),
@@ -141,6 +144,11 @@ def temperatures_of(info: CellInfo) -> tuple[float | None, ...]:
         (5, info.temperature_at_258_c),
     )
     return tuple(celsius for bit, celsius in sensors if present >> bit & 1)
+
+
+def _control_bit(word: Value | None, name: str) -> bool | None:
+    """Return one of the control bits; None on layouts that have none."""
+    return bool(word >> CONTROL_BITS.index(name) & 1) if isinstance(word, int) else None
 
 
 def _switch(value: Value | None) -> bool | None:

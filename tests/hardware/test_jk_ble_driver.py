@@ -13,7 +13,7 @@ from cellwarden.clock import Clock
 from cellwarden.config.options import Option
 from cellwarden.errors import FrameError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
-from cellwarden.model import AlarmKind, Identity, LogEntry, Reading
+from cellwarden.model import AlarmKind, Identity, LogEntry, Reading, RequestKind, Verdict
 from cellwarden_hardware import ble
 from cellwarden_hardware.codecs import jk_ble_device
 from cellwarden_hardware.codecs.jk_ble import FrameType
@@ -22,6 +22,7 @@ from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
 from support.jk_frames import frame
 from support.tools import missing, require_tool
+from support.written import gate_for, simulated_pack
 
 CONFIG = """<busconfig>
   <type>session</type>
@@ -390,3 +391,44 @@ def test_an_address_has_six_bytes(address: str) -> None:
 def test_the_driver_is_described_for_the_configuration() -> None:
     assert DRIVER.name == "jk-ble"
     assert DRIVER.extra == "ble"
+
+
+def test_a_switch_and_a_setting_are_written_over_the_air(bus_address: str, tmp_path: Path) -> None:
+    async def test() -> None:
+        pack = simulated_pack()
+        async with daemon(bus_address):
+            device = EmulatedJkBle(pack, period_s=0.05)
+            await device.start(bus_address)
+            try:
+                async with gate_for(driver_for(), pack, tmp_path) as gate:
+                    assert (await gate.ask(RequestKind.CHARGE_SWITCH, value=False)).good
+                    assert pack.bms.charge_fet_on is False
+                    outcome = await gate.change(cell_overvoltage_v=3.65, cell_undervoltage_v=2.8)
+                    assert outcome.verdict is Verdict.APPLIED
+                    assert pack.parameters.cell_overvoltage_v == 3.65
+                    device.board.settings.refuses.add("cell_uvp")
+                    outcome = await gate.change(cell_overvoltage_v=3.7, cell_undervoltage_v=2.75)
+                    assert outcome.verdict is Verdict.ROLLED_BACK
+                    assert pack.parameters.cell_overvoltage_v == 3.65
+            finally:
+                await device.stop()
+
+    run(test)
+
+
+@pytest.mark.requirement("R45")
+def test_another_connection_password_than_the_configured_one_is_no_connection(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setenv("BMS_CONNECT", "9999")
+        async with in_the_air(bus_address) as (device, _):
+            driver = driver_for(connect_password_env="BMS_CONNECT")
+            with pytest.raises(LinkError, match="another connect password"):
+                await driver.open()
+            await driver.close()
+            device.board.device["device_passcode"] = "9999"
+            await driver.open()
+            await driver.close()
+
+    run(test)

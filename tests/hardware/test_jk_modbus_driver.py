@@ -440,10 +440,11 @@ def test_the_emulated_packs_refuse_registers_that_are_not_there() -> None:
     assert refused == jk_modbus.Refused(address=3, function=3, code=2)
 
 
-def test_the_emulated_packs_are_silent_to_other_addresses_and_to_writes() -> None:
+def test_the_emulated_packs_are_silent_to_other_addresses_and_acknowledge_writes() -> None:
     device = EmulatedJkModbus({3: FixedPack()})
     assert asked(device, jk_modbus.read_request(4, 0x1290, 10)) is None
-    assert asked(device, bytes.fromhex("031010700002040000000032f3")) is None
+    acknowledged = asked(device, bytes.fromhex("031010700002040000000032f3"))
+    assert acknowledged == jk_modbus.Acknowledge(address=3, register=0x1070, count=2)
 
 
 # ------------------------------------------------------------------ only listening

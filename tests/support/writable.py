@@ -91,6 +91,10 @@ class WritablePack:
             balance_switch_on=self.held["balance_switch"] is True,
         )
 
+    @property
+    def writer(self) -> "WritablePack":
+        return self
+
     def writable(self) -> Mapping[str, Setting]:
         return self.table
 

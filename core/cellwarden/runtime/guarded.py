@@ -28,8 +28,8 @@ class Guarded:
     @property
     def writer(self) -> Writer | None:
         """The driver's writing side, None if it has none."""
-        driver = innermost(self.driver)
-        return driver if isinstance(driver, Writer) else None
+        writer = getattr(innermost(self.driver), "writer", None)
+        return writer if isinstance(writer, Writer) else None
 
     @property
     def why_read_only(self) -> str:

@@ -33,6 +33,7 @@ _BEGIN, _END = 0xDD, 0x77
 _OVERHEAD = 7
 
 BASIC, CELLS, NAME, BARCODE, COUNTERS, MOS = 0x03, 0x04, 0x05, 0xA2, 0xAA, 0xE1
+ENTER_FACTORY, LEAVE_FACTORY, USE_PASSWORD = 0x00, 0x01, 0x06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,13 @@ class Basic(NamedTuple):
         return self.alarms & SOFTWARE_LOCK != 0
 
 
+def switch_of(basic: Basic, *, fet_on: bool) -> bool | None:
+    """Return what its owner wants of a MOS; None where a protection may hold it open as well."""
+    if not basic.locked or fet_on:
+        return True
+    return None if basic.alarms & ~SOFTWARE_LOCK else False
+
+
 _BASIC = struct.Struct(">HhHHHHHHHBBBBB")
 
 
@@ -253,12 +261,12 @@ def mos_request(*, charge: bool, discharge: bool) -> bytes:
 
 def enter_factory_request() -> bytes:
     """Return the request that opens the settings registers; do not stay inside."""
-    return write_request(0x00, b"\x56\x78")
+    return write_request(ENTER_FACTORY, b"\x56\x78")
 
 
 def leave_factory_request(*, save: bool) -> bytes:
     """Return the request that closes the settings registers."""
-    return write_request(0x01, b"\x28\x28" if save else b"\0\0")
+    return write_request(LEAVE_FACTORY, b"\x28\x28" if save else b"\0\0")
 
 
 def setting_request(name: str, value: Value) -> bytes:
@@ -275,7 +283,7 @@ def setting_request(name: str, value: Value) -> bytes:
 
 def password_request(password: str) -> bytes:
     """Return the login of boards that want one; digits as numbers, as captured [one source]."""
-    return write_request(0x06, bytes((6, *_six_digits(password))))
+    return write_request(USE_PASSWORD, bytes((6, *_six_digits(password))))
 
 
 def module_login_request(password: str) -> bytes:

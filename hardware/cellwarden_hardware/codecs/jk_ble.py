@@ -8,14 +8,19 @@ body has, only the device-info frame tells: nothing of another frame is read bef
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
 from cellwarden.errors import CommandRefused, FrameError
 from cellwarden_hardware.codecs.jk_4e57 import byte_sum
 from cellwarden_hardware.codecs.jk_ble_cells import CellInfo, Layout, read_cells
-from cellwarden_hardware.codecs.jk_ble_device import LogEntry, read_device, read_logbook
+from cellwarden_hardware.codecs.jk_ble_device import (
+    SECRETS,
+    LogEntry,
+    read_device,
+    read_logbook,
+)
 from cellwarden_hardware.codecs.jk_ble_fields import FRAME_SIZE, Value
 from cellwarden_hardware.codecs.jk_ble_settings import read_settings
 from cellwarden_hardware.codecs.scanner import BadFrame, Framing, Scanner
@@ -138,6 +143,12 @@ def read_body(frame: bytes, layout: Layout | None, *, secrets: bool = False) -> 
     if layout is None:
         return Unread(counter=counter, type=FrameType(kind))
     return Settings(counter=counter, layout=layout, values=read_settings(frame, layout))
+
+
+def without_secrets(device: DeviceInfo) -> DeviceInfo:
+    """Return a device info as it may be kept and shown."""
+    values = {name: value for name, value in device.values.items() if name not in SECRETS}
+    return replace(device, values=values)
 
 
 def _size(head: bytes) -> int:

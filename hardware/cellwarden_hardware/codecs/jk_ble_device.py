@@ -63,6 +63,8 @@ _ONLY_32S = (  # valid from software 14 on
 
 DEVICE = Block(_ALL)
 DEVICE_32S = Block((*_ALL, *_ONLY_32S))
+SECRETS = frozenset(field.name for field in DEVICE_32S.fields if field.secret)
+"""Names of the fields that hold a passcode."""
 
 UART_PROTOCOLS = (
     "4G-GPS (4E 57)", "JK RS485 Modbus V1.0", "NIU", "tower V1.1", "PACE", "Pylon LV RS485 3.5",

@@ -294,6 +294,14 @@ def trigger_request(address: int, register: int = STATUS) -> bytes:
     return _sealed(struct.pack(">BBHHBH", address, WRITE, register, 1, 2, 0))
 
 
+def write_request(address: int, register: int, data: bytes) -> bytes:
+    """Return the write of whole registers, high byte first; CommandRefused if they are none."""
+    if not data or len(data) % 2 or len(data) > 2 * MAX_REGISTERS:
+        raise CommandRefused(f"{len(data)} bytes are not 1 to {MAX_REGISTERS} registers")
+    head = struct.pack(">BBHHB", address, WRITE, register, len(data) // 2, len(data))
+    return _sealed(head + data)
+
+
 def read_request(address: int, register: int, count: int) -> bytes:
     """Return the request for registers; CommandRefused for more than are answered at once.
 

@@ -1,10 +1,11 @@
 """Daly BMS over its serial port (A5 protocol): UART or RS485, 9600 8N1, several boards on a line.
 
 For the boards that speak frames of 13 bytes; the newer D2 boards are known to the codec only.
-Nothing is ever written.
+What can be written are its switches and its clock.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkTimeout
@@ -15,6 +16,7 @@ from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
 from cellwarden_hardware.codecs.daly_table import Value
 from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.writers.daly import DalyWriter
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board may not know; a good one takes 0.05 s
 _SPACING_S = 0.02  # between two packets: what drivers in wide use keep
@@ -54,6 +56,7 @@ class Daly:
             framing=daly.FRAMING,
             spacing_s=_SPACING_S,
         )
+        self.writer = DalyWriter(self)
         self._reset()
 
     def _reset(self) -> None:
@@ -79,8 +82,8 @@ class Daly:
         if self._polls % _STATUS_EVERY == 0:
             await self._read_status()
         cells, sensors = int(self._status["cell_count"] or 0), self._sensors
-        sums = await self._values(table.SUMS)
-        switches = await self._values(table.SWITCHES)
+        sums = await self.ask_values(table.SUMS)
+        switches = await self.ask_values(table.SWITCHES)
         voltages = await self._series(table.CELLS, cells)
         temperatures = await self._optional(table.TEMPERATURES, sensors) if sensors else []
         balance = await self._optional(table.BALANCE)
@@ -144,7 +147,34 @@ class Daly:
             serial_number=(daly.series(code).text or None) if code else None,
         )
 
-    async def _values(self, command: int) -> dict[str, Value]:
+    async def switch(self, command: int, *, on: bool) -> None:
+        """Switch one MOSFET; the reply says that it was heard."""
+        await self._send(daly.mos_request(command, on=on, board=self._board), command)
+
+    async def set_clock(self, now: datetime, soc_percent: float) -> int:
+        """Set clock and SoC, which go together; returns the first byte of the reply."""
+        fields = ("year", "month", "day", "hour", "minute", "second")
+        values: dict[str, Value] = {name: getattr(now, name) for name in fields}
+        request = daly.clock_and_soc_request(values | {"soc": soc_percent}, board=self._board)
+        return (await self._send(request, table.SET_CLOCK_AND_SOC)).data[0]
+
+    async def _send(self, request: bytes, command: int) -> daly.Reply:
+        """Send a write, which may safely be repeated, and return its reply."""
+        (reply,) = await self._line.ask(
+            request,
+            lambda frame: (
+                isinstance(frame, daly.Reply)
+                and frame.command == command
+                and frame.board == self._board
+            ),
+            wait_s=self._timeout_s / 2,
+            tries=2,
+        )
+        assert isinstance(reply, daly.Reply)
+        return reply
+
+    async def ask_values(self, command: int) -> dict[str, Value]:
+        """Ask for one reply and return its values."""
         (reply,) = await self._ask(command, self._timeout_s)
         return daly.values_of(command, reply.data)
 

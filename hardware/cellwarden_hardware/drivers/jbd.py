@@ -1,19 +1,22 @@
 """JBD (Xiaoxiang, LLT) BMS over its serial port: UART or RS485 adapter, 9600 8N1.
 
 Boards of the vendor's protocol V4; captures of several 4-cell boards and the vendor's examples
-decode. Nothing is ever written: what stands in the settings memory needs the factory mode, which
-is a write, so it is not read here.
+decode. Reading writes nothing: what stands in the settings memory needs the factory mode, which is
+a write, so only the gate reads it.
 """
 
 from dataclasses import dataclass
 
+from cellwarden.config.secrets import one_reference
 from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
-from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME, SOFTWARE_LOCK
+from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME
 from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.writers import common
+from cellwarden_hardware.writers.jbd import JbdWriter
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one takes 0.05 s
 
@@ -24,6 +27,12 @@ class JbdOptions:
 
     port: str = port_option()
     baudrate: int = baudrate_option(9_600)
+    settings_password_file: str | None = common.password_file(common.SETTINGS)
+    settings_password_env: str | None = common.password_env(common.SETTINGS)
+
+    def __post_init__(self) -> None:
+        """Refuse a password that is in two places."""
+        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class Jbd:
@@ -39,6 +48,7 @@ class Jbd:
         self._names: tuple[str | None, str | None] | None = None
         self._identity: Identity | None = None
         self._settings: dict[str, float] = {}
+        self.writer = JbdWriter(self, common.NO_PASSWORD)
 
     async def open(self) -> None:
         """Open the port."""
@@ -51,13 +61,30 @@ class Jbd:
 
     async def poll(self) -> Reading:
         """Ask for basic information and cells; after a pause the first question only wakes."""
-        basic = jbd.decode_basic(await self._ask(jbd.BASIC, self._timeout_s / 2, tries=2))
+        basic = await self.ask_basic()
         cells = jbd.decode_cells(await self._ask(jbd.CELLS, self._timeout_s))
         heard_s = self._clock.now_s()
         if self._names is None:
             self._names = await self._model(), await self._barcode()
             self._identity = None
         return self._reading(basic, cells, heard_s)
+
+    async def ask_basic(self) -> jbd.Basic:
+        """Ask for register 03."""
+        return jbd.decode_basic(await self._ask(jbd.BASIC, self._timeout_s / 2, tries=2))
+
+    async def ask_register(self, register: int) -> bytes:
+        """Ask for a register of the settings memory; in factory mode only."""
+        return await self._ask(register, self._timeout_s / 2, tries=2)
+
+    async def tell(self, request: bytes, register: int) -> None:
+        """Send a write and wait for its reply; each may safely be repeated."""
+        await self._line.ask(
+            request,
+            lambda frame: isinstance(frame, jbd.Reply) and frame.register == register,
+            wait_s=self._timeout_s / 2,
+            tries=2,
+        )
 
     async def _ask(self, register: int, wait_s: float, *, tries: int = 1) -> bytes:
         (reply,) = await self._line.ask(
@@ -86,7 +113,6 @@ class Jbd:
 
     def _reading(self, basic: jbd.Basic, cells: tuple[float, ...], heard_s: float) -> Reading:
         self._note_lasting(basic)
-        protections = basic.alarms & ~SOFTWARE_LOCK
         return Reading(
             pack=self._pack,
             heard_s=heard_s,
@@ -100,8 +126,8 @@ class Jbd:
             charge_fet_on=basic.charge_mos,
             discharge_fet_on=basic.discharge_mos,
             balancing=basic.balance_mask != 0,
-            charge_switch_on=_switch(basic, protections, fet_on=basic.charge_mos),
-            discharge_switch_on=_switch(basic, protections, fet_on=basic.discharge_mos),
+            charge_switch_on=jbd.switch_of(basic, fet_on=basic.charge_mos),
+            discharge_switch_on=jbd.switch_of(basic, fet_on=basic.discharge_mos),
             alarms=ALARMS.alarms_of(basic.alarms),
             alarm_bits=basic.alarms,
             notices=ALARMS.notices_of(basic.alarms),
@@ -126,16 +152,22 @@ class Jbd:
             self._settings = {"cell_count": count, "design_capacity_ah": capacity_ah}
 
 
-def _switch(basic: jbd.Basic, protections: int, *, fet_on: bool) -> bool | None:
-    """Return what its owner wants of a MOS; None where a protection may hold it open as well."""
-    if not basic.locked or fet_on:
-        return True
-    return None if protections else False
+def _build(options: JbdOptions, context: DriverContext) -> Jbd:
+    driver = Jbd(options, context)
+    driver.writer = JbdWriter(
+        driver,
+        common.Password(
+            which=common.SETTINGS,
+            file=options.settings_password_file,
+            env=options.settings_password_env,
+        ),
+    )
+    return driver
 
 
 DRIVER = DriverKind(
     name="jbd",
     summary="JBD (Xiaoxiang, LLT) BMS on a serial port",
     options=JbdOptions,
-    build=Jbd,
+    build=_build,
 )

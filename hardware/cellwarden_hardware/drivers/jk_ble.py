@@ -1,21 +1,24 @@
 """JK BMS over Bluetooth: every board with the vendor's radio, layouts JK04, JK02_24S, JK02_32S.
 
 Captures of software 3.3 to 19.05 decode. The device info comes first, for only it tells which
-layout all else has. Nothing is written but the three commands that read. JK04 (software 3.x) tells
+layout all else has. Reading sends three commands only. JK04 (software 3.x) tells
 neither current nor SoC.
 """
 
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
-from cellwarden.errors import LinkError, LinkTimeout
+from cellwarden.config.secrets import one_reference
+from cellwarden.errors import CommandRefused, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.model import Identity, LogEntry, Reading
 from cellwarden_hardware.ble import BleLink
 from cellwarden_hardware.codecs import jk_ble
+from cellwarden_hardware.codecs.jk_ble import without_secrets
 from cellwarden_hardware.codecs.jk_ble_cells import Layout
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import (
@@ -25,12 +28,16 @@ from cellwarden_hardware.jk_reading import (
     logbook_of,
     reading_of,
 )
+from cellwarden_hardware.writers import common
+from cellwarden_hardware.writers.jk_ble import JkBleWriter
+from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD
 
 _DEVICE_INFO = jk_ble.build_command(jk_ble.Register.DEVICE_INFO)
 _SETTINGS_AND_STREAM = jk_ble.build_command(jk_ble.Register.SETTINGS_AND_STREAM)
 _LOGBOOK = jk_ble.build_command(jk_ble.Register.LOGBOOK)
 _GREETINGS = 3
 _GREETING_S = 2.0  # the device info comes within 0.1..0.5 s
+_TAKEN_S = 0.5  # the app's traffic shows the answer to a write within 0.1 s
 _MISSES_TO_REMIND = 2  # the stream has stopped: ask for it again
 _SETTINGS_EVERY_S = 60.0
 _LOGBOOK_EVERY_S = 60.0  # at most, while the device says that it wrote more
@@ -55,6 +62,15 @@ class JkBleOptions:
     adapter: str | None = option(
         None, help="which Bluetooth adapter of this computer, such as hci1; default the first"
     )
+    connect_password_file: str | None = common.password_file(common.CONNECT)
+    connect_password_env: str | None = common.password_env(common.CONNECT)
+    settings_password_file: str | None = common.password_file(common.SETTINGS)
+    settings_password_env: str | None = common.password_env(common.SETTINGS)
+
+    def __post_init__(self) -> None:
+        """Refuse a password that is in two places."""
+        one_reference(common.CONNECT, self.connect_password_file, self.connect_password_env)
+        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class JkBle:
@@ -72,7 +88,7 @@ class JkBle:
             adapter=options.adapter,
             heard=self._hear,
         )
-        self._decoder = jk_ble.Decoder()
+        self._decoder = jk_ble.Decoder(secrets=True)
         self._told = asyncio.Event()
         """Set by every frame."""
         self._device: jk_ble.DeviceInfo | None = None
@@ -89,6 +105,28 @@ class JkBle:
         self._logbook_asked_s = float("-inf")
         self._log_entries: int | None = None
         """How many entries the device said it has when the logbook was asked for."""
+        self._expected: tuple[Callable[[jk_ble.Event], bool], asyncio.Future[jk_ble.Event]] | None
+        self._expected = None
+        """What the writing side waits for."""
+        self._connect_password = common.Password(
+            which=common.CONNECT,
+            file=options.connect_password_file,
+            env=options.connect_password_env,
+        )
+        self.writer = JkBleWriter(
+            self,
+            common.Password(
+                which=common.SETTINGS,
+                file=options.settings_password_file,
+                env=options.settings_password_env,
+                default=MAKERS_SETTINGS_PASSWORD,
+            ),
+        )
+
+    @property
+    def layout(self) -> Layout | None:
+        """As the device info told since the link was opened; None before."""
+        return None if self._device is None else self._device.layout
 
     async def open(self) -> None:
         """Connect, learn the layout, start the stream."""
@@ -108,12 +146,14 @@ class JkBle:
                 f"{values['model']} with software {values['software_version']!r} is not known:"
                 " nothing is read, for the same number may mean something else in it",
             )
+        if self._connect_password.given:
+            await self._check_connect_password()
         await self._ask()
 
     async def close(self) -> None:
         """Disconnect and forget half a frame."""
         await self._link.close()
-        self._decoder = jk_ble.Decoder()
+        self._decoder = jk_ble.Decoder(secrets=True)
         self._device = self._cells = self._bad = None
         self._misses = 0
         self._logbook_asked_s = float("-inf")
@@ -137,6 +177,62 @@ class JkBle:
         return reading_of(
             self._pack, self._heard_s, cells, self._lasting, self._identity, self._logbook
         )
+
+    # -- for the writing side ------------------------------------------------------------------
+
+    async def ask_settings(self) -> Lasting:
+        """Ask for the settings now."""
+        event = await self._answer(
+            _SETTINGS_AND_STREAM, lambda event: isinstance(event, jk_ble.Settings), _GREETING_S
+        )
+        if not isinstance(event, jk_ble.Settings):
+            raise LinkTimeout(self._pack, f"{self._link.address} does not tell its settings")
+        self._asked_s = asyncio.get_running_loop().time()
+        return self._lasting
+
+    async def ask_device(self) -> jk_ble.DeviceInfo:
+        """Ask for the device info now, secrets included; they are kept nowhere."""
+        event = await self._answer(
+            _DEVICE_INFO, lambda event: isinstance(event, jk_ble.DeviceInfo), _GREETING_S
+        )
+        if not isinstance(event, jk_ble.DeviceInfo):
+            raise LinkTimeout(self._pack, f"{self._link.address} does not say which device it is")
+        return event
+
+    async def tell(self, command: bytes) -> None:
+        """Send a command and wait for the BMS to say that it was heard; silence is no error."""
+        await self._answer(
+            command,
+            lambda event: (
+                isinstance(event, jk_ble.Command) and event.register == jk_ble.Register.READY
+            ),
+            _TAKEN_S,
+        )
+
+    async def _answer(
+        self, command: bytes, wanted: Callable[[jk_ble.Event], bool], wait_s: float
+    ) -> jk_ble.Event | None:
+        """Send a command and return the answer to it, None if it does not come."""
+        future: asyncio.Future[jk_ble.Event] = asyncio.get_running_loop().create_future()
+        self._expected = wanted, future
+        try:
+            await self._link.write(command)
+            async with asyncio.timeout(wait_s):
+                return await future
+        except TimeoutError:
+            self._link.check()
+            return None
+        finally:
+            self._expected = None
+
+    async def _check_connect_password(self) -> None:
+        told = str((await self.ask_device()).values.get("device_passcode", ""))
+        try:
+            self._connect_password.check(told)
+        except CommandRefused as error:
+            raise LinkError(self._pack, str(error)) from None
+
+    # -- the stream ----------------------------------------------------------------------------
 
     async def _ask_logbook(self, cells: jk_ble.Cells) -> None:
         """Ask for the logbook if there is news in it; it comes between two cell frames."""
@@ -192,11 +288,15 @@ class JkBle:
             elif isinstance(event, jk_ble.Settings):
                 self._lasting = lasting_of(event)
             elif isinstance(event, jk_ble.DeviceInfo):
-                self._device, self._identity = event, identity_of(event)
+                self._device, self._identity = without_secrets(event), identity_of(event)
             elif isinstance(event, jk_ble.Logbook):
                 self._logbook = logbook_of(event)
             elif isinstance(event, BadFrame) and event.kind != "header":
                 self._bad = event
+            if self._expected is not None:
+                wanted, future = self._expected
+                if wanted(event) and not future.done():
+                    future.set_result(event)
             self._told.set()
 
 

@@ -77,6 +77,11 @@ class JkCanOptions:
 class JkCan:
     """The driver of one pack."""
 
+    why_read_only = (
+        "this driver only listens: JK's CAN carries switches but neither parameters nor an answer"
+        " to a command; use Bluetooth or RS485 to write"
+    )
+
     def __init__(self, options: JkCanOptions, context: DriverContext) -> None:
         self._pack = context.pack
         self._clock = context.clock

@@ -2,16 +2,19 @@
 
 Many packs share one adapter: each `[[pack]]` names the same port and its own address. Captures of
 hardware 14, 15 and 19 decode. Packs are asked by the trigger write that brings a whole frame,
-because plain reads fail on many boards; nothing else is ever written. Where a pack is set to
+because plain reads fail on many boards. Where a pack is set to
 address 0 it is the master of the bus and polls the others: then we only listen.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cellwarden.config.options import option
-from cellwarden.errors import FrameError, LinkTimeout
+from cellwarden.config.secrets import one_reference
+from cellwarden.errors import CommandRefused, FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.links.serial import SerialLink
 from cellwarden.links.shared import SharedLine
@@ -21,6 +24,11 @@ from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
 from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.writers import common
+from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD
+from cellwarden_hardware.writers.jk_modbus import JkModbusWriter
+
+T = TypeVar("T")
 
 _SPACING_S = 0.1
 """From request to request; faster bursts made several packs answer at once."""
@@ -57,8 +65,11 @@ class JkModbusOptions:
         help="true where a pack is the master of the bus (address 0): nothing is sent, each pack is"
         " heard about every 4.4 s, so set max_age_s = 15",
     )
+    settings_password_file: str | None = common.password_file(common.SETTINGS)
+    settings_password_env: str | None = common.password_env(common.SETTINGS)
 
     def __post_init__(self) -> None:
+        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
         if self.address == 0 and not self.listen_only:
             raise ValueError(
                 "address 0 is the master of the bus and answers nobody: set listen_only = true, or"
@@ -73,7 +84,8 @@ class JkModbus:
         self._pack = context.pack
         self._clock = context.clock
         self._address = options.address
-        self._listen_only = options.listen_only
+        self.listen_only = options.listen_only
+        """Nothing may be sent."""
         self._answer_s = min(context.timeout_s, _ANSWER_S)
         self._line = SharedLine(options.port, baudrate=options.baudrate, name=context.pack)
         self._silence_s = _GATEWAY_SILENCE_S if "://" in options.port else _SILENCE_S
@@ -88,6 +100,15 @@ class JkModbus:
         self._silent = 0
         self._polls = 0
         self._other_master = False
+        self.writer = JkModbusWriter(
+            self,
+            common.Password(
+                which=common.SETTINGS,
+                file=options.settings_password_file,
+                env=options.settings_password_env,
+                default=MAKERS_SETTINGS_PASSWORD,
+            ),
+        )
 
     async def open(self) -> None:
         """Join the bus."""
@@ -101,7 +122,7 @@ class JkModbus:
 
     async def poll(self) -> Reading:
         """Ask for the status and return it; settings and device info when their time has come."""
-        if self._listen_only:
+        if self.listen_only:
             return await self._overhear()
         spacing_s = self._spacing_s()
         async with self._line.turn(spacing_s) as link:
@@ -149,18 +170,76 @@ class JkModbus:
             self._identity = identity_of(body)
             self._due_s[jk_modbus.DEVICE_INFO] = float("inf")
 
+    # -- for the writing side ------------------------------------------------------------------
+
+    async def ask_settings(self) -> Settings:
+        """Ask for the settings now."""
+        async with self._line.turn(self._spacing_s()) as link:
+            body = (await self._ask(link, jk_modbus.SETTINGS)).body
+        self._keep(body)
+        assert isinstance(body, Settings)  # the codec refuses a register with another frame
+        return body
+
+    async def ask_device(self) -> DeviceInfo:
+        """Ask for the device info now, secrets included."""
+        plain, self._decoder = self._decoder, jk_modbus.Decoder(secrets=True)
+        try:
+            async with self._line.turn(self._spacing_s()) as link:
+                body = (await self._ask(link, jk_modbus.DEVICE_INFO)).body
+        finally:
+            self._decoder = plain
+        assert isinstance(body, DeviceInfo)
+        return body
+
+    async def write_registers(self, register: int, data: bytes) -> None:
+        """Write words and wait for the acknowledgement; CommandRefused for an exception."""
+
+        def taken(event: jk_modbus.Event) -> bool | None:
+            if isinstance(event, BadFrame):
+                raise event.error()
+            if isinstance(event, jk_modbus.WriteRequest) or event.address != self._address:
+                return None
+            if isinstance(event, jk_modbus.Refused):
+                raise CommandRefused(str(event.error()))
+            is_ack = isinstance(event, jk_modbus.Acknowledge) and event.register == register
+            return True if is_ack else None
+
+        request = jk_modbus.write_request(self._address, register, data)
+        async with self._line.turn(self._spacing_s()) as link:
+            await self._exchange(link, request, taken, jk_modbus.ACK_SIZE)
+
+    # -- the line ------------------------------------------------------------------------------
+
     async def _ask(self, link: SerialLink, register: int) -> jk_modbus.Answer:
-        """Return this pack's answer; echoes, noise and what others say late are skipped."""
+        """Return this pack's answer to a trigger."""
+        return await self._exchange(
+            link,
+            self._requests[register],
+            lambda event: self._answer_in(event, register),
+            _ANSWER_BYTES,
+        )
+
+    async def _exchange(
+        self,
+        link: SerialLink,
+        request: bytes,
+        accept: Callable[[jk_modbus.Event], T | None],
+        size: int,
+    ) -> T:
+        """Return what is accepted; echoes, noise and what others say late are skipped.
+
+        `size` is how many bytes an answer has.
+        """
         loop = asyncio.get_running_loop()
         self._decoder.reset()
         self._other_master = False
         link.discard()
-        await link.write(self._requests[register])
+        await link.write(request)
         deadline_s = loop.time() + (_SILENT_ANSWER_S if self._silent else self._answer_s)
         noise: BadFrame | None = None
         heard = 0
         while (left_s := deadline_s - loop.time()) > 0:
-            at_least = max(self._decoder.missing, _ANSWER_BYTES - heard)
+            at_least = max(self._decoder.missing, size - heard)
             data = await self._hear(link, left_s, at_least)
             heard += len(data)
             events = self._decoder.feed(data)
@@ -169,11 +248,11 @@ class JkModbus:
             for event in events:
                 if isinstance(event, BadFrame) and event.kind == "header":
                     noise = event
-                elif (answer := self._answer_in(event, register)) is not None:
+                elif (answer := accept(event)) is not None:
                     return answer
             if not data:
                 break
-        if noise is not None and heard >= _ANSWER_BYTES:
+        if noise is not None and heard >= size:
             raise noise.error()
         raise LinkTimeout(self._pack, self._why_silent())
 

@@ -1,7 +1,7 @@
 """JK BMS over its "4E 57" serial protocol: UART (GPS socket) or the JK RS485 adapter, 115200 8N1.
 
 For boards with UART protocol number 0 ("4G-GPS remote module V4.2"); captures of hardware H6, 10
-and 11 decode. A board that is set to Modbus stays silent here. Nothing is ever written but the
+and 11 decode. A board that is set to Modbus stays silent here. Reading sends requests only, and the
 wake-up (command 01) to a BMS that did not answer.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
+from cellwarden.config.secrets import one_reference
 from cellwarden.errors import LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.links.serial import SerialLink
@@ -18,12 +19,16 @@ from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
 from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
 from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.writers import common
+from cellwarden_hardware.writers.jk_4e57 import MAKERS_PASSWORD, Jk4e57Writer
 
 # On a wire a frame has no gaps of its own (50..150 ms is the usual rule); a gateway on a radio
 # network may pause in the middle of one.
 _SILENCE_S = 0.15
 _GATEWAY_SILENCE_S = 0.5
 _SPACING_S = 0.1  # between two packets: the vendor's rule
+_BEFORE_WRITE_S = 0.15  # from the password frame to the write: what the known client waits
+_ACKNOWLEDGE_S = 0.3  # a board takes 0.02..0.1 s; one that does not acknowledge is read back anyway
 
 _CHARGE_FET, _DISCHARGE_FET, _BALANCING = 1, 2, 4  # bits of 8C; bit 3 is 0 on healthy packs
 _NOT_SET = "Input Us"  # what the vendor's app leaves in the names nobody changed
@@ -38,6 +43,12 @@ class JkRs485Options:
     invert_current: bool = option(
         False, help="true for the single boards that show charging as discharging"
     )
+    settings_password_file: str | None = common.password_file(common.SETTINGS)
+    settings_password_env: str | None = common.password_env(common.SETTINGS)
+
+    def __post_init__(self) -> None:
+        """Refuse a password that is in two places."""
+        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class JkRs485:
@@ -55,6 +66,15 @@ class JkRs485:
         self._asleep = False
         self._usual_size = 0  # bytes from the question to the end of the last answer, echo included
         self._lasting: _Lasting | None = None
+        self.writer = Jk4e57Writer(
+            self,
+            common.Password(
+                which=common.SETTINGS,
+                file=options.settings_password_file,
+                env=options.settings_password_env,
+                default=MAKERS_PASSWORD,
+            ),
+        )
 
     async def open(self) -> None:
         """Open the port."""
@@ -71,16 +91,42 @@ class JkRs485:
         if self._asleep:
             await self._link.write(jk_4e57.activate_request())
             await asyncio.sleep(_SPACING_S)
-        self._decoder.reset()
-        self._link.discard()
-        await self._link.write(self._read_all)
         try:
-            reply = await self._answer()
+            reply = await self.ask()
         except LinkTimeout:
             self._asleep = True
             raise
         self._asleep = False
         return self._reading(reply, self._clock.now_s())
+
+    async def ask(self) -> jk_4e57.Reply:
+        """Ask for everything and return the full set."""
+        self._decoder.reset()
+        self._link.discard()
+        await self._link.write(self._read_all)
+        return await self._answer()
+
+    async def ask_secret(self) -> str | None:
+        """Ask for everything, and return the parameter password in it; None if there is none."""
+        plain, self._decoder = self._decoder, jk_4e57.Decoder(secrets=True)
+        try:
+            secret = (await self.ask()).settings.get("parameter_password")
+        finally:
+            self._decoder = plain
+        return None if secret is None else str(secret)
+
+    async def tell(self, *frames: bytes) -> None:
+        """Send frames one after the other, and wait for the short answer to the last.
+
+        That there is none is no error: only what is read back proves a write.
+        """
+        for frame in frames[:-1]:
+            await self._link.write(frame)
+            await asyncio.sleep(_BEFORE_WRITE_S)
+        self._link.discard()
+        await self._link.write(frames[-1])
+        await self._hear(_ACKNOWLEDGE_S, jk_4e57.MIN_FRAME + 1)
+        await asyncio.sleep(_SPACING_S)
 
     async def _answer(self) -> jk_4e57.Reply:
         """Return the first full set; echoes, requests and noise in front of it are skipped."""

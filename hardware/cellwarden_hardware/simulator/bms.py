@@ -5,6 +5,7 @@ current sensor's zero and is put right when the pack is full or empty, as real o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from cellwarden.model import CHEMISTRIES, AlarmKind, HardwareModel, Parameters
@@ -76,6 +77,14 @@ class SimulatedBms:
         """Do as the person at the app wishes; protections stay above it."""
         self.switches[which] = on
         self._drive()
+
+    def set_parameter(self, name: str, value: float) -> None:
+        """Take a new setting, a field of `Parameters`; it counts from the next measurement."""
+        parameters = replace(self.parameters, **{name: value})  # type: ignore[arg-type]  # its type
+        self.parameters = parameters
+        self.protections.follow(parameters)
+        self.balancer.trigger_v = parameters.balance_trigger_v
+        self.balancer.start_v = parameters.balance_start_v
 
     def activate(self) -> None:
         """Start again after a shutdown (R37)."""

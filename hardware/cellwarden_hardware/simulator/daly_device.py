@@ -48,6 +48,8 @@ class EmulatedDaly(EmulatedDevice[daly.Request]):
         """A series has as many frames as captured; else as many as the values need."""
         self.wire_sign = -1
         """-1: a discharge is positive on the wire, as captured; 1: the other boards."""
+        self.clocks: dict[int, dict[str, Value]] = {}
+        """What clock and SoC were last set to, by board."""
         self._boards = {address: source, **(others or {})}
         self._code = {
             board: name if board == address else f"{name}-{board}" for board in self._boards
@@ -87,6 +89,7 @@ class EmulatedDaly(EmulatedDevice[daly.Request]):
                 source.set_switch(_SWITCHES[command], request.data[0] != 0)
             return daly.build_reply(command, request.data[:1], board=board)
         if command == table.SET_CLOCK_AND_SOC:
+            self.clocks[board] = daly.clock_and_soc_of(request.data)
             return daly.build_reply(command, b"\x01", board=board)
         snapshot = source.snapshot()
         if command in table.SEVERAL_FRAMES:

@@ -8,6 +8,7 @@ from cellwarden_hardware.codecs.jbd_table import (
     ALARMS,
     BY_NAME,
     ERROR_COUNTERS,
+    FUNCTION_BITS,
     REGISTERS,
     SETTINGS,
     SOFTWARE_LOCK,
@@ -16,6 +17,7 @@ from cellwarden_hardware.codecs.jbd_table import (
     date_count,
 )
 from cellwarden_hardware.simulator.device import EmulatedDevice, Switchable
+from cellwarden_hardware.simulator.obeying import tell
 from cellwarden_hardware.simulator.snapshot import PackSnapshot, SnapshotSource
 
 _BIT = {row.alarm.kind: 1 << row.bit for row in ALARMS.rows if row.alarm is not None}
@@ -26,6 +28,8 @@ _REFUSED = 0x80
 _FACTORY_KEY, _SAVE = b"\x56\x78", b"\x28\x28"
 _ENTER, _LEAVE = 0x00, 0x01
 _MADE = "2024-08-26"
+_FUNCTIONS = BY_NAME["function_bits"]
+_BALANCE_BIT = 1 << FUNCTION_BITS.index("balance")
 
 
 class EmulatedJbd(EmulatedDevice[jbd.Request]):
@@ -49,6 +53,14 @@ class EmulatedJbd(EmulatedDevice[jbd.Request]):
         super().__init__(play=play, answer_after_s=answer_after_s)
         self.settings = _settings(source.snapshot(), parameters, name, barcode)
         """What is saved: the bytes of each register."""
+        self.password = ""
+        """Six digits that must be given before the factory mode; empty for a board without."""
+        self.refuses: set[str] = set()
+        """Registers that are never taken, in silence, by their names."""
+        self.gain = 1.0
+        """What calibrations made of the current."""
+        self.zero_a = 0.0
+        self._logged_in = False
         self._unsaved: dict[int, bytes] | None = None  # while in factory mode
         self._source = source
         self._name = name
@@ -88,7 +100,9 @@ class EmulatedJbd(EmulatedDevice[jbd.Request]):
 
     def _read(self, register: int) -> bytes | None:
         if register == jbd.BASIC:
-            return jbd.build_basic(basic_of(self._source.snapshot()))
+            basic = basic_of(self._source.snapshot())
+            current = basic.current * self.gain + self.zero_a
+            return jbd.build_basic(basic._replace(current=current))
         if register == jbd.CELLS:
             return jbd.build_cells(self._source.snapshot().cell_voltages_v)
         if register == jbd.NAME:
@@ -106,19 +120,50 @@ class EmulatedJbd(EmulatedDevice[jbd.Request]):
                 self._source.set_switch("charge", charge)
                 self._source.set_switch("discharge", discharge)
             return len(data) == 2
+        if register == jbd.USE_PASSWORD:
+            self._logged_in = data == bytes((6, *map(int, self.password)))
+            return self._logged_in
         if register == _ENTER and data == _FACTORY_KEY:
+            if self.password and not self._logged_in:
+                return False
             self._unsaved = dict(self.settings)
         elif self._unsaved is None:
             return False
         elif register == _LEAVE:
             if data == _SAVE:
-                self.settings = self._unsaved
+                self._save(self._unsaved)
             self._unsaved = None
-        elif register in self._unsaved and len(data) == len(self._unsaved[register]):
-            self._unsaved[register] = data
         else:
-            return False
+            return self._set(self._unsaved, register, data)
         return True
+
+    def _set(self, memory: dict[int, bytes], register: int, data: bytes) -> bool:
+        if register not in memory or len(data) != len(memory[register]):
+            return False
+        row = REGISTERS[register]
+        if row.name not in self.refuses:
+            memory[register] = data
+            self._calibrate(row.name, row.value(data))
+        return True
+
+    def _calibrate(self, name: str, value: Value) -> None:
+        current_a = self._source.snapshot().current_a
+        if name == "calibrate_zero_current":
+            self.zero_a = -current_a
+        elif name.startswith("calibrate_") and name.endswith("_current") and current_a:
+            self.gain = float(value or 0.0) / current_a
+
+    def _save(self, memory: dict[int, bytes]) -> None:
+        """Keep what was written, and let the pack's BMS obey it."""
+        for number, data in memory.items():
+            value = REGISTERS[number].value(data)
+            if data != self.settings[number] and isinstance(value, int | float):
+                tell(self._source, REGISTERS[number].parameter, float(value))
+        bits = int.from_bytes(memory[_FUNCTIONS.number])
+        changed = memory[_FUNCTIONS.number] != self.settings[_FUNCTIONS.number]
+        if changed and isinstance(self._source, Switchable):
+            self._source.set_switch("balance", bool(bits & _BALANCE_BIT))
+        self.settings = memory
 
 
 def basic_of(snapshot: PackSnapshot) -> jbd.Basic:
@@ -170,6 +215,7 @@ def _settings(
         "manufacturer": "JBD",
         "model": name,
         "barcode": barcode,
+        "function_bits": _BALANCE_BIT,
     }
     data = {
         number: row.data("") if row.form is Form.TEXT else b"\0\0"

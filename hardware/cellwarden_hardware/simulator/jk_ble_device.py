@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from cellwarden.model import Parameters
 from cellwarden_hardware.codecs import jk_ble
 from cellwarden_hardware.codecs.jk_ble import CHARACTERISTIC, SERVICE, FrameType
-from cellwarden_hardware.codecs.jk_ble_device import LogEntry
 from cellwarden_hardware.simulator.bluez import Characteristic, Peripheral
-from cellwarden_hardware.simulator.jk_frame_values import (
-    cell_frame,
-    device_frame,
-    device_values,
-    logbook_frame,
-    serial_number_of,
-    settings_frame,
-    settings_values,
-)
+from cellwarden_hardware.simulator.jk_ble_board import JkBleBoard
+from cellwarden_hardware.simulator.jk_frame_values import device_values, serial_number_of
 from cellwarden_hardware.simulator.snapshot import SnapshotSource
 
 ADDRESS = "C8:47:80:00:00:01"
@@ -60,14 +52,17 @@ class EmulatedJkBle(Peripheral):
             piece=piece,
             manufacturer_ids=[_MANUFACTURER],
         )
-        self.logbook = [LogEntry(0, 0x01)]
-        """What it remembers, oldest first; it has been started, at least."""
+        self.board = JkBleBoard(
+            source,
+            device=device_values(name or "emulated", 1, serial_number_of(name) if name else ""),
+            frames=frames,
+            parameters=parameters,
+        )
+        """What is behind the radio."""
+        self.logbook = self.board.logbook
+        """What it remembers, oldest first."""
         self.commands: list[int] = []
         """The registers of the commands heard."""
-        self._source = source
-        self._frames = dict(frames or {})
-        self._settings = settings_values(source.snapshot(), parameters, 1)
-        self._device = device_values(name or "emulated", 1, serial_number_of(name) if name else "")
         self._period_s = period_s
         self._stream: asyncio.Task[None] | None = None
         self._decoder = jk_ble.Decoder()
@@ -113,6 +108,10 @@ class EmulatedJkBle(Peripheral):
                     self._stream = asyncio.create_task(self._streaming())
             elif event.register == jk_ble.Register.LOGBOOK:
                 self._answer(FrameType.LOGBOOK)
+            else:
+                self.board.take(event)
+                # The same answer whether it was taken or not.
+                asyncio.get_running_loop().call_later(self.late_s, self.notify, _READY)
 
     def _answer(self, kind: FrameType, more: bytes = b"") -> None:
         answer = (self.spoilt(self._frame(kind)) + more) * (1 + self.repeated)
@@ -128,12 +127,4 @@ class EmulatedJkBle(Peripheral):
 
     def _frame(self, kind: FrameType) -> bytes:
         self._counter += 1
-        if kind in self._frames:
-            return self._frames[kind]
-        if kind is FrameType.CELL_INFO:
-            return cell_frame(self._source.snapshot(), self._counter, len(self.logbook))
-        if kind is FrameType.LOGBOOK:
-            return logbook_frame(self.logbook, self._counter)
-        if kind is FrameType.SETTINGS:
-            return settings_frame(self._settings, self._counter)
-        return device_frame(self._device, self._counter)
+        return self.board.frame(kind, self._counter)

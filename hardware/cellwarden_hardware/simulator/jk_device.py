@@ -3,13 +3,15 @@
 Same frames and same rounding as the real device, and the faults of real lines by switch.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
 
 from cellwarden.model import Parameters
 from cellwarden_hardware.codecs import jk_4e57
-from cellwarden_hardware.codecs.jk_4e57_table import IDENTIFIERS
+from cellwarden_hardware.codecs.jk_4e57_table import IDENTIFIERS, SETTINGS
 from cellwarden_hardware.simulator.device import EmulatedDevice, Switchable
 from cellwarden_hardware.simulator.jk_values import settings_values, snapshot_values
+from cellwarden_hardware.simulator.obeying import takes, tell
 from cellwarden_hardware.simulator.snapshot import SnapshotSource
 
 __all__ = ["EmulatedJk", "Switchable"]
@@ -36,6 +38,10 @@ class EmulatedJk(EmulatedDevice[jk_4e57.Request]):
         owner's name for it. `answer_after_s` is real time; the device takes 0.02..0.1 s.
         """
         super().__init__(play=play, answer_after_s=answer_after_s)
+        self.refuses: set[str] = set()
+        """Identifiers that are never taken, in silence, by their names: v11 boards refuse
+        `balance_switch`."""
+        self.restarts = 0
         self._source = source
         self._settings = settings_values(source.snapshot(), parameters, name)
         self._decoder = jk_4e57.Decoder()
@@ -83,9 +89,34 @@ class EmulatedJk(EmulatedDevice[jk_4e57.Request]):
         return jk_4e57.acknowledge(command, register)
 
     def _write(self, register: int, data: bytes) -> None:
-        # Passwords are not asked for: nobody knows how they would be carried.
-        if register in _SWITCHES and data and isinstance(self._source, Switchable):
-            self._source.set_switch(_SWITCHES[register], data[0] != 0)
+        """Take a write, or do not: either way the answer is the same.
+
+        Passwords are not asked for: nobody knows how they would be carried.
+        """
+        row = IDENTIFIERS.get(register)
+        if row is None or not row.writable or len(data) != row.size or row.name in self.refuses:
+            return
+        (count,) = struct.unpack(f">{row.code}", data)
+        if row.span and not row.span[0] <= count <= row.span[1]:
+            return
+        value = row.value(count)
+        if register in _SWITCHES:
+            if isinstance(self._source, Switchable):
+                self._source.set_switch(_SWITCHES[register], value is True)
+        elif not row.readable:
+            self.restarts += row.name == "restart"
+        elif not row.parameter:
+            self._settings[row.name] = value
+        elif takes(self._parameters(), row.parameter, float(value)):
+            self._settings[row.name] = value
+            tell(self._source, row.parameter, float(value))
+
+    def _parameters(self) -> dict[str, float]:
+        return {
+            row.parameter: float(self._settings[row.name])
+            for row in SETTINGS
+            if row.parameter and row.name in self._settings
+        }
 
     def _values(self) -> dict[str, int | float | bool | str | tuple[float, ...]]:
         return {**self._settings, **snapshot_values(self._source.snapshot())}

@@ -116,9 +116,21 @@ def device_values(name: str, address: int, serial_number: str = "") -> dict[str,
     }
 
 
-def cell_frame(snapshot: PackSnapshot, counter: int = 0, log_entries: int = 0) -> bytes:
-    """Return the cell-info frame of a pack, layout with 32 cells."""
-    body = CELL_INFO.pack(cell_values(snapshot) | {"log_entries": log_entries})
+def cell_frame(
+    snapshot: PackSnapshot,
+    counter: int = 0,
+    log_entries: int = 0,
+    gains: Mapping[str, float] | None = None,
+    extra: Mapping[str, Value] | None = None,
+) -> bytes:
+    """Return the cell-info frame of a pack, layout with 32 cells.
+
+    `gains` are factors of calibrated values by their names, `extra` replaces values.
+    """
+    values = cell_values(snapshot) | {"log_entries": log_entries} | dict(extra or {})
+    for name, gain in (gains or {}).items():
+        values[name] = float(str(values[name])) * gain
+    body = CELL_INFO.pack(values)
     return jk_ble.build_frame(jk_ble.FrameType.CELL_INFO, body, counter)
 
 

@@ -4,6 +4,7 @@ They answer trigger writes and reads of registers from simulated packs. A wrong 
 met with silence, as on the real bus.
 """
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 
 from cellwarden.model import Parameters
@@ -18,8 +19,8 @@ from cellwarden_hardware.simulator.jk_frame_values import (
     device_values,
     serial_number_of,
     settings_frame,
-    settings_values,
 )
+from cellwarden_hardware.simulator.jk_settings import JkSettings
 from cellwarden_hardware.simulator.snapshot import SnapshotSource
 
 Request = jk_modbus.ReadRequest | jk_modbus.WriteRequest
@@ -51,10 +52,12 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         self.mute: set[int] = set()
         """Addresses that do not answer."""
         self._packs = dict(packs)
-        self._settings = {
-            address: settings_values(source.snapshot(), parameters, address)
-            for address, source in packs.items()
+        self.settings = {
+            address: JkSettings(source, parameters, address) for address, source in packs.items()
         }
+        """What each pack holds, by address."""
+        self.refusal_code: int | None = None
+        """The exception that refuses a value, 3 as documents say; None refuses in silence."""
         serial_number = serial_number_of(name) if name else ""
         self._devices = {
             address: device_values(name or f"pack {address}", address, serial_number)
@@ -70,7 +73,7 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         if isinstance(request, jk_modbus.ReadRequest):
             answer = self._registers(request)
         elif request.register not in jk_modbus.TRIGGERS:
-            return None  # setting anything is not emulated
+            return self._write(request)
         elif request.register == jk_modbus.STATUS and self._play:
             answer = self._play.pop(0)
         else:
@@ -84,7 +87,7 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         if register == jk_modbus.STATUS:
             frame = cell_frame(snapshot)
         elif register == jk_modbus.SETTINGS:
-            frame = settings_frame(self._settings[address])
+            frame = settings_frame(self.settings[address].values())
         else:
             uptime = {"uptime": int(snapshot.runtime_s)}
             frame = device_frame(self._devices[address] | uptime)
@@ -112,7 +115,7 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
     def _registers(self, request: jk_modbus.ReadRequest) -> bytes:
         base = request.register - request.register % _SPAN
         values = {
-            0x1000: self._settings[request.address],
+            0x1000: self.settings[request.address].values(),
             0x1200: cell_values(self._packs[request.address].snapshot()),
             0x1400: self._devices[request.address],
         }.get(base)
@@ -125,10 +128,25 @@ class EmulatedJkModbus(EmulatedDevice[Request]):
         )
         return jk_modbus.registers(request.address, words)
 
+    def _write(self, request: jk_modbus.WriteRequest) -> bytes:
+        """Take a write, or do not; most boards acknowledge it all the same."""
+        place = request.register - 0x1000 + _BODY_AT
+        for field in MAPS[0x1000]:
+            if field.at == place and field.size == len(request.data):
+                value = field.value(struct.unpack(f">{field.code}", request.data))
+                taken = self.settings[request.address].write(field, value)
+                if not taken and self.refusal_code is not None:
+                    return jk_modbus.refusal(request.address, jk_modbus.WRITE, self.refusal_code)
+                return jk_modbus.acknowledge(request.address, request.register, request.count)
+        return jk_modbus.refusal(request.address, jk_modbus.WRITE, _NO_REGISTER)
+
     def _requests(self, data: bytes) -> Iterator[tuple[Request, bytes]]:
         for event in self._decoder.feed(data):
             if isinstance(event, jk_modbus.WriteRequest):
-                yield event, jk_modbus.trigger_request(event.address, event.register)
+                yield (
+                    event,
+                    jk_modbus.write_request(event.address, event.register, event.data),
+                )
             elif isinstance(event, jk_modbus.ReadRequest):
                 yield (
                     event,

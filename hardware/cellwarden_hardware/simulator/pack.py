@@ -206,6 +206,15 @@ class SimulatedPack:
         self.bms.set_switch(Switch(which), on=on)
         self.impose(self.allowed_a(self.current_a))
 
+    @property
+    def parameters(self) -> Parameters:
+        """The BMS's settings."""
+        return self.bms.parameters
+
+    def set_parameter(self, name: str, value: float) -> None:
+        """Change one of the BMS's settings."""
+        self.bms.set_parameter(name, value)
+
     def offer_charge(self) -> None:
         """Let a charger's voltage stand at the terminal: it wakes a BMS that had shut down."""
         if not self.bms.awake:

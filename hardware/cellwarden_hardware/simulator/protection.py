@@ -210,6 +210,15 @@ class Protections:
         self.pending = False
         """Whether a delay is running: time should pass in small steps until it has run out."""
 
+    def follow(self, parameters: Parameters) -> None:
+        """Judge by new settings from now on; what is held or running stays so."""
+        before = {(timed.rule.kind, timed.rule.direction): timed for timed in self._timed}
+        self._timed = [_Timed(rule) for rule in rules(parameters)]
+        for timed in self._timed:
+            old = before.get((timed.rule.kind, timed.rule.direction))
+            if old is not None:
+                timed.held, timed.running_s = old.held, old.running_s
+
     def update(self, dt_s: float, measured: Measured) -> bool:
         """Let dt_s pass, then judge these values; True when a rule tripped or released."""
         current_a = measured[Quantity.CURRENT_A]
