@@ -51,6 +51,11 @@ def encode(
     ).encode()
 
 
+def entity_id(device: Device, entity: Entity) -> str:
+    """Return the id that Home Assistant is asked to give an entity; its user may change it."""
+    return f"{entity.platform}.{device.entity_prefix}_{entity.key}"
+
+
 def _device(device: Device) -> dict[str, Any]:
     fields = {
         "name": device.name,
@@ -69,7 +74,7 @@ def _component(device: Device, entity: Entity, expire_after_s: int) -> dict[str,
     fields: dict[str, Any] = {
         "p": entity.platform,
         "uniq_id": f"{device.id}_{entity.key}",
-        "def_ent_id": f"{entity.platform}.{device.entity_prefix}_{entity.key}",
+        "def_ent_id": entity_id(device, entity),
         "name": entity.name,
         "dev_cla": entity.device_class,
         "ent_cat": entity.category,

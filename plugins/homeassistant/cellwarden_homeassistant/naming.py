@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cellwarden.model import Identity
+from cellwarden_homeassistant.config import HomeAssistantOptions
 
 
 def slug(text: str) -> str:
@@ -168,3 +169,13 @@ class Names:
 
     def _discovery(self, device_id: str) -> str:
         return f"{self.discovery_prefix}/device/{device_id}/config"
+
+
+def names_of(options: HomeAssistantOptions, bank: str) -> Names:
+    """Return every id and topic of a bank."""
+    return Names(
+        bank=bank,
+        node=slug(options.node_id or bank) or "battery",
+        base_topic=options.base_topic,
+        discovery_prefix=options.discovery_prefix,
+    )

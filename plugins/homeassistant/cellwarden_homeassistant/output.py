@@ -21,7 +21,7 @@ from cellwarden_homeassistant.config import (
 from cellwarden_homeassistant.entity import Pace
 from cellwarden_homeassistant.link import Heard, MqttLink
 from cellwarden_homeassistant.meter import BankMeter, MeterFile
-from cellwarden_homeassistant.naming import Names, slug
+from cellwarden_homeassistant.naming import names_of
 from cellwarden_homeassistant.publisher import Publisher
 
 LOG = logging.getLogger(__name__)
@@ -105,16 +105,6 @@ class HomeAssistantOutput:
             "announced_packs": [] if publisher is None else list(publisher.announced),
             "last_error": "" if link is None else link.last_error,
         }
-
-
-def names_of(options: HomeAssistantOptions, bank: str) -> Names:
-    """Return every id and topic of a bank."""
-    return Names(
-        bank=bank,
-        node=slug(options.node_id or bank) or "battery",
-        base_topic=options.base_topic,
-        discovery_prefix=options.discovery_prefix,
-    )
 
 
 def pacing_of(options: HomeAssistantOptions) -> dict[Pace, float]:

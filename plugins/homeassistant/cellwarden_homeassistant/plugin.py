@@ -1,7 +1,8 @@
-"""The hook of this plugin: it describes the output, nothing is opened."""
+"""The hooks of this plugin: what it offers. Nothing is opened, paho is not imported."""
 
-from cellwarden.hooks import OutputContext, OutputKind, hookimpl
+from cellwarden.hooks import CommandKind, OutputContext, OutputKind, hookimpl
 from cellwarden.interfaces import Output
+from cellwarden_homeassistant.cli import HOMEASSISTANT
 from cellwarden_homeassistant.config import HomeAssistantOptions
 
 
@@ -24,3 +25,9 @@ def cellwarden_outputs() -> list[OutputKind]:
             extra="homeassistant",
         )
     ]
+
+
+@hookimpl
+def cellwarden_commands() -> list[CommandKind]:
+    """Return the command that prints dashboards and schemas."""
+    return [HOMEASSISTANT]
