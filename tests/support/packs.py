@@ -14,7 +14,7 @@ def parameters(**changes: float) -> Parameters:
 
 
 def reading(heard_s: float, **changes: object) -> Reading:
-    """A healthy pack at rest: sixteen cells at 3.300 V, 25 °C, SoC 60 %."""
+    """A healthy pack at rest: sixteen cells at 3.300 V, 25 °C, SoC 60 %, its clock running."""
     plain = Reading(
         pack="left",
         heard_s=heard_s,
@@ -29,6 +29,7 @@ def reading(heard_s: float, **changes: object) -> Reading:
         discharge_fet_on=True,
         charge_switch_on=True,
         discharge_switch_on=True,
+        runtime_s=heard_s if heard_s >= 0 else None,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -43,6 +44,11 @@ def with_cell(number: int, voltage_v: float, other_v: float = 3.300) -> dict[str
 def all_cells(voltage_v: float) -> dict[str, object]:
     """The changes for cells that are all alike, the pack voltage agreeing."""
     return {"cell_voltages_v": (voltage_v,) * 16, "voltage_v": 16 * voltage_v}
+
+
+def under(current_a: float, rest_v: float = 3.300) -> dict[str, object]:
+    """The changes for a current that the cells answer with 0.5 mΩ each."""
+    return {"current_a": current_a, **all_cells(rest_v + 0.0005 * current_a)}
 
 
 class Bench:

@@ -80,11 +80,21 @@ def of_missing(
                 since_s=old.since_s if old else now_s,
                 blocks_charge=blocks_charge,
                 blocks_discharge=blocks_discharge,
+                blocks_balance=essential.kind in _NO_BALANCING,
                 where=missing.where,
                 releases=essential.returns,
             )
         )
     return tuple(alarms)
+
+
+_NO_BALANCING = {
+    AlarmKind.BALANCE_WIRE_OPEN,
+    AlarmKind.WIRING,
+    AlarmKind.CELL_COUNT,
+    AlarmKind.IMPLAUSIBLE_DATA,
+}
+"""Nobody balances by voltages that are not known."""
 
 
 def of_device(

@@ -45,7 +45,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
         return replace(alarm, since_s=alarm.since_s + by_s)
 
     senses, alarms, gauge = memory.senses, memory.alarms, memory.gauge
-    view = senses.view
+    view, told = senses.view, senses.told
 
     def shifted_watch(watch: Watch) -> Watch:
         heat = watch.heat
@@ -72,6 +72,8 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
                 for s in senses.suspects
             ),
             missing=tuple(m._replace(since_s=m.since_s + by_s) for m in senses.missing),
+            told=None if told is None else replace(told, heard_s=told.heard_s + by_s),
+            track=senses.track.later(by_s),
         ),
         gauge=replace(gauge, full_since_s=moved(gauge.full_since_s)),
         alarms=replace(

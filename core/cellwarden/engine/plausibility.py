@@ -8,6 +8,7 @@ fault, with an alarm and what is left of the limits.
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from cellwarden.engine.coherence import NOTHING_SEEN, Coherence, Track
 from cellwarden.engine.suspects import (
     CELLS,
     HOLD_S,
@@ -19,6 +20,7 @@ from cellwarden.engine.suspects import (
     channels,
 )
 from cellwarden.engine.view import View, look
+from cellwarden.engine.wiring import open_wires, paired, swapped
 from cellwarden.model import AlarmKind, Parameters, Reading
 
 SUM_TOLERANCE_PERCENT = 3.0
@@ -48,12 +50,41 @@ CELL_VOLTAGE = _essential("voltage of every cell", AlarmKind.IMPLAUSIBLE_DATA, 0
 CELL_COUNT = Essential(  # R7
     "cell count", AlarmKind.CELL_COUNT, 0.0, 0.0, "the BMS reports as many cells as are set"
 )
-CURRENT = _essential("current", AlarmKind.IMPLAUSIBLE_DATA, 0.5, 0.5)  # F12
+LOST_CELL = _essential("voltage of every cell", AlarmKind.BALANCE_WIRE_OPEN, 0.0, 0.0)  # F5
+OPEN_WIRE = Essential(  # F6
+    "voltage beside an open wire", AlarmKind.BALANCE_WIRE_OPEN, 0.5, 0.5, "its cells agree again"
+)
+SWAPPED_WIRES = Essential(  # F7
+    "wiring", AlarmKind.WIRING, 0.0, 0.0, "every cell reads what a cell can have"
+)
+FROZEN_CELL = Essential(  # F1
+    "voltage of a cell that stands still", AlarmKind.IMPLAUSIBLE_DATA, 0.5, 0.5, "it moves again"
+)
+REVERSED = Essential(  # F13
+    "sign of the current", AlarmKind.WIRING, 0.0, 0.0, "the voltage follows the current"
+)
+FROZEN_SENSOR = Essential(  # F19
+    "battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0, "it moves again"
+)
+CURRENT = _essential("current", AlarmKind.CURRENT_SENSOR, 0.5, 0.5)  # F12
 ONE_SENSOR = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0)  # F19
 ALL_SENSORS = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 0.0, 1.0)  # R25
 MOS_SENSOR = _essential("MOSFET temperature", AlarmKind.TEMPERATURE_SENSOR, 0.5, 0.5)  # F21
 
-ESSENTIALS = (CELL_VOLTAGE, CELL_COUNT, CURRENT, ONE_SENSOR, ALL_SENSORS, MOS_SENSOR)
+ESSENTIALS = (
+    CELL_VOLTAGE,
+    LOST_CELL,
+    CELL_COUNT,
+    OPEN_WIRE,
+    SWAPPED_WIRES,
+    FROZEN_CELL,
+    CURRENT,
+    REVERSED,
+    ONE_SENSOR,
+    ALL_SENSORS,
+    FROZEN_SENSOR,
+    MOS_SENSOR,
+)
 
 
 class Missing(NamedTuple):
@@ -83,6 +114,15 @@ class Senses:
     mos_seen: bool = False
     suspects: tuple[Suspect, ...] = ()
     missing: tuple[Missing, ...] = ()
+    told: Reading | None = None
+    """The newest reading as it came."""
+    open_wires: tuple[int, ...] = ()
+    """First cell, from 0, of each pair with an open sense wire between."""
+    track: Track = NOTHING_SEEN
+
+
+Unknown = tuple[Essential, tuple[str, ...]]
+"""An essential, and which cells or sensors it is about."""
 
 
 class Plausibility:
@@ -93,6 +133,7 @@ class Plausibility:
         self._count = parameters.cell_count
         self._max_age_s = max_age_s
         self._channels = channels(parameters)
+        self._coherence = Coherence(parameters.cell_count, parameters.design_capacity_ah)
 
     def hear(self, senses: Senses, reading: Reading, now_s: float) -> Senses:
         """Return what is known after a reading; the same object if the reading is not new.
@@ -106,13 +147,24 @@ class Plausibility:
         why = self._refusal(reading, now_s)
         if why is not None:
             return _refused(senses, reading, why, now_s)
-        recent = senses.heard_s is not None and heard_s - senses.heard_s <= self._max_age_s
+        track = self._coherence.repeats(senses.track, senses.told, reading)
+        if self._coherence.stale(track, reading):  # F2
+            senses = replace(senses, track=track, told=reading)
+            return _refused(senses, reading, "not a digit of it has changed for too long", now_s)
+        gap_s = None if senses.heard_s is None else heard_s - senses.heard_s
+        recent = gap_s is not None and gap_s <= self._max_age_s
         trial = Trial(senses.suspects, heard_s)
         told = len(reading.cell_voltages_v)
         wrong_count = told if told not in {0, self._count} else None
-        view = self._judge(trial, senses, reading, recent=recent)
+        view, wires = self._judge(trial, senses, reading, recent=recent)
         if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
             return _refused(senses, reading, "nothing in it can be believed", now_s)
+        track = self._coherence.follow(track, view, gap_s)
+        view, faults = _with_track(trial, view, track)
+        if wires:
+            faults.append((OPEN_WIRE, tuple(f"wire {n + 1}" for n in wires)))
+        if trial.suspects and (wrong := swapped(reading.cell_voltages_v)):
+            faults.append((SWAPPED_WIRES, tuple(f"cell {n + 1}" for n in wrong)))
         believed = view.reading
         return Senses(
             heard_s=heard_s,
@@ -122,7 +174,10 @@ class Plausibility:
             sensors_c=_latest(believed.temperatures_c, senses.sensors_c),
             mos_seen=senses.mos_seen or believed.mos_temperature_c is not None,
             suspects=tuple(trial.suspects),
-            missing=_missing(trial, senses, believed, wrong_count=wrong_count),
+            missing=_missing(trial, senses, believed, faults, wrong_count=wrong_count),
+            told=reading,
+            open_wires=wires,
+            track=track,
         )
 
     def overdue(self, senses: Senses, missing: Missing, now_s: float) -> bool:
@@ -144,18 +199,16 @@ class Plausibility:
             return "it was not heard in the past"
         return "it is too old" if age_s > self._max_age_s else None
 
-    def _judge(self, trial: Trial, senses: Senses, reading: Reading, *, recent: bool) -> View:
-        """Return the view of what is believed; the trial collects the rest."""
+    def _judge(
+        self, trial: Trial, senses: Senses, reading: Reading, *, recent: bool
+    ) -> tuple[View, tuple[int, ...]]:
+        """Return the view of what is believed, and open wires; the trial collects the rest."""
         changes: dict[str, object] = {}
         for channel in self._channels:
             value = getattr(reading, channel.field)
             if value is not None and trial.scalar(channel, value) is None:
                 changes[channel.field] = None
-        cells = reading.cell_voltages_v
-        if len(cells) != self._count:
-            cells = ()
-        jump = CELLS.jump if recent and not _sum_agrees(reading) else None
-        cells = trial.series(CELLS, cells, senses.cells_v, jump)
+        cells, open_now = self._cells(trial, senses, reading, recent=recent)
         # A sensor that was there and is no longer listed has vanished (R25).
         gone = len(senses.sensors_c) - len(reading.temperatures_c)
         sensors = reading.temperatures_c + (None,) * gone
@@ -170,9 +223,53 @@ class Plausibility:
         view = look(reading)
         mismatch, told_v = view.mismatch_percent, reading.voltage_v
         if mismatch is None or told_v is None or mismatch <= SUM_TOLERANCE_PERCENT:
-            return view
+            return view, open_now
         trial.doubt("voltage", told_v, "V", f"it is {mismatch:.1f} % off the sum of the cells")
-        return look(replace(reading, voltage_v=None), mismatch)
+        return look(replace(reading, voltage_v=None), mismatch), open_now
+
+    def _cells(
+        self, trial: Trial, senses: Senses, reading: Reading, *, recent: bool
+    ) -> tuple[Values, tuple[int, ...]]:
+        """Return the cells that are believed, and the pairs with an open wire between."""
+        cells = reading.cell_voltages_v
+        if len(cells) != self._count:
+            cells = ()
+        jump = CELLS.jump if recent and not _sum_agrees(reading) else None
+        cells = trial.series(CELLS, cells, senses.cells_v, jump)
+        open_now = open_wires(cells, senses.cells_v if recent else (), senses.open_wires)
+        if not open_now:
+            return cells, ()
+        for n in open_now:
+            for cell in (n, n + 1):
+                why = f"wire {n + 1} is open: its cells diverge and their sum is right"
+                trial.doubt(f"cell {cell + 1} beside it", cells[cell] or 0.0, "V", why)
+        return paired(cells, open_now), open_now
+
+
+def _with_track(trial: Trial, view: View, track: Track) -> tuple[View, list[Unknown]]:
+    """Return the view without what the past contradicts, and what that leaves unknown."""
+    steps, still = track.steps, track.still
+    faults: list[Unknown] = []
+    if not (steps.current_bad or steps.sign_bad or still.frozen or still.frozen_sensors):
+        return view, faults
+    reading = view.reading
+    if still.frozen:
+        cells = tuple(f"cell {n + 1}" for n in still.frozen)
+        for n, name in zip(still.frozen, cells, strict=True):
+            why = "it stands still while the others move"
+            trial.doubt(f"{name} standing still", reading.cell_voltages_v[n] or 0.0, "V", why)
+        faults.append((FROZEN_CELL, cells))
+    if still.frozen_sensors:
+        faults.append((FROZEN_SENSOR, tuple(f"T{n + 1}" for n in still.frozen_sensors)))
+    if steps.sign_bad:
+        faults.append((REVERSED, ("current",)))
+    current_a = reading.current_a
+    if steps.current_bad and current_a is not None:
+        why = "the voltage moves without it, or does not move with it"
+        trial.doubt("current against voltage", current_a, "A", why)
+        faults.append((CURRENT, ("current",)))
+        view = look(replace(reading, current_a=None), view.mismatch_percent)
+    return view, faults
 
 
 def _sum_agrees(reading: Reading) -> bool:
@@ -204,18 +301,28 @@ def _latest(values: Values, last: Values) -> Values:
 
 
 def _missing(
-    trial: Trial, senses: Senses, reading: Reading, *, wrong_count: int | None
+    trial: Trial,
+    senses: Senses,
+    reading: Reading,
+    faults: list[Unknown],
+    *,
+    wrong_count: int | None,
 ) -> tuple[Missing, ...]:
-    """Return the essentials that a believed reading leaves unknown."""
+    """Return the essentials that a believed reading leaves unknown, faults among them."""
     cells, sensors = reading.cell_voltages_v, reading.temperatures_c
-    found: list[tuple[Essential, tuple[str, ...]]] = []
+    found: list[Unknown] = list(faults)
     if wrong_count is not None:
         found.append((CELL_COUNT, (f"{wrong_count} cells",)))
     elif not cells:
         found.append((CELL_VOLTAGE, ("all cells",)))
     elif None in cells:
-        found.append((CELL_VOLTAGE, _unknown(CELLS.what, cells)))
-    if reading.current_a is None:
+        bad = {s.what for s in trial.suspects}
+        names = _unknown(CELLS.what, cells)
+        lost = tuple(name for name in names if name in bad)
+        untold = tuple(name for name in names if name not in bad)
+        found += [(LOST_CELL, lost)] if lost else []
+        found += [(CELL_VOLTAGE, untold)] if untold else []
+    if reading.current_a is None and all(fault[0] is not CURRENT for fault in faults):
         found.append((CURRENT, ("current",)))
     if None in sensors:
         gone = _unknown(SENSORS.what, sensors, _latest((None,) * len(sensors), senses.sensors_c))
@@ -228,12 +335,13 @@ def _missing(
         return ()
     since = {m.essential: m.since_s for m in senses.missing}
     doubted = {s.what for s in trial.suspects}
+    surely_bad = {CELL_COUNT, *(fault[0] for fault in faults)}
     return tuple(
         Missing(
             essential,
             ", ".join(names),
             since.get(essential, reading.heard_s),
-            essential is CELL_COUNT or not doubted.isdisjoint(names),
+            essential in surely_bad or not doubted.isdisjoint(names),
         )
         for essential, names in found
     )

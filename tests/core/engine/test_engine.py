@@ -134,7 +134,10 @@ def test_a_clock_that_goes_back_while_faults_are_known_keeps_them() -> None:
     bench.now_s -= 100
     state = bench.step(None)
     assert state.quarantined[0].until_s == pytest.approx(bench.now_s + 0.8)
-    assert {a.kind for a in state.alarms} == {AlarmKind.IMPLAUSIBLE_DATA}
+    assert {a.kind for a in state.alarms} == {
+        AlarmKind.IMPLAUSIBLE_DATA,
+        AlarmKind.CURRENT_SENSOR,
+    }
     bench.wait(10.0)
     bench.now_s -= 100
     state = bench.step(None)

@@ -4,7 +4,7 @@ import pytest
 
 from cellwarden.engine.overload import heated
 from cellwarden.model import Alarm, AlarmKind, Severity
-from support.packs import Bench, parameters
+from support.packs import Bench, parameters, under
 
 CHARGE, DISCHARGE = AlarmKind.CHARGE_OVERCURRENT, AlarmKind.DISCHARGE_OVERCURRENT
 # 50 A charge and 87.5 A at once, 100 A discharge and 175 A at once; 30 s delay, 60 s release.
@@ -86,7 +86,7 @@ def test_a_load_pulsed_around_the_limit_trips_by_what_it_heats() -> None:
     seconds = 0
     while tripped(bench, DISCHARGE) is None:
         assert seconds < 120
-        bench.hear(current_a=-150.0 if seconds % 10 < 5 else -50.0)
+        bench.hear(**under(-150.0 if seconds % 10 < 5 else -50.0))
         seconds += 1
     assert 30 < seconds < 80
 
@@ -95,7 +95,7 @@ def test_a_load_pulsed_around_the_limit_that_heats_no_more_than_the_limit_never_
     """Five seconds at 1.2, five at 0.7: 0.98 times the limit as a root mean square."""
     bench = Bench()
     for second in range(600):
-        bench.hear(current_a=-120.0 if second % 10 < 5 else -70.0)
+        bench.hear(**under(-120.0 if second % 10 < 5 else -70.0))
         assert tripped(bench, DISCHARGE) is None
 
 
@@ -181,7 +181,7 @@ def test_with_nothing_latched_a_release_changes_nothing() -> None:
 def test_trips_more_than_ten_minutes_apart_do_not_count_together() -> None:
     bench = Bench()
     for _ in range(6):
-        bench.settle(31, current_a=-110.0)
+        bench.settle(31, **under(-110.0))
         alarm = tripped(bench, DISCHARGE)
         assert alarm is not None
         assert alarm.releases == "60 s have passed since the alarm"

@@ -22,6 +22,7 @@ def alarms(state: PackState) -> set[tuple[AlarmKind, Severity]]:
     return {(a.kind, a.severity) for a in state.alarms}
 
 
+LOST = (AlarmKind.BALANCE_WIRE_OPEN, Severity.PROTECTION)
 BROKEN = (AlarmKind.IMPLAUSIBLE_DATA, Severity.PROTECTION)
 
 BAD_NUMBERS = [math.nan, math.inf, -math.inf, 1e300]
@@ -84,10 +85,11 @@ def test_a_bad_cell_is_ignored_once_and_a_fault_the_second_time(bad: float) -> N
     assert state.reading.cell_voltages_v[6] is None
     assert state.cell_sum_v is None
     assert state.cell_min.voltage_v == 3.3
-    assert BROKEN not in alarms(state)
+    assert LOST not in alarms(state)
     assert currents(state) == (50, 100)
     state = bench.hear(**changes)
-    assert BROKEN in alarms(state)
+    assert LOST in alarms(state)
+    assert state.error_codes == (9,)
     assert next(a.where for a in state.alarms) == "cell 7"
     assert currents(state) == (0, 0)
 
@@ -273,7 +275,7 @@ def test_no_mosfet_sensor_at_all_is_no_fault() -> None:
 
 def test_an_unknown_current_halves_both_and_warns() -> None:
     bench = settled(current_a=None)
-    assert alarms(bench.state) == {(AlarmKind.IMPLAUSIBLE_DATA, Severity.WARNING)}
+    assert alarms(bench.state) == {(AlarmKind.CURRENT_SENSOR, Severity.WARNING)}
     assert currents(bench.state) == (25, 50)
 
 
@@ -286,10 +288,19 @@ def test_two_faults_of_one_kind_share_an_alarm_that_names_both() -> None:
     bench = settled()
     bench.settle(5, cell_voltages_v=(None,) + (3.3,) * 15)
     since_s = bench.state.alarms[0].since_s
-    bench.settle(2, cell_voltages_v=(None, 0.0) + (3.3,) * 14)
+    bench.settle(2, cell_voltages_v=(None, None) + (3.3,) * 14)
     (alarm,) = bench.state.alarms
     assert alarm.where == "cell 1, cell 2"
     assert alarm.since_s == since_s
+
+
+def test_a_cell_that_is_not_told_and_one_that_is_nonsense_are_two_faults() -> None:
+    bench = settled()
+    bench.settle(5, cell_voltages_v=(None, 0.0) + (3.3,) * 14)
+    assert {(a.kind, a.where) for a in bench.state.alarms} == {
+        (AlarmKind.IMPLAUSIBLE_DATA, "cell 1"),
+        (AlarmKind.BALANCE_WIRE_OPEN, "cell 2"),
+    }
 
 
 REFUSED = [

@@ -1,0 +1,255 @@
+"""Values against each other and against their own past: what single readings cannot show.
+
+Three watchers, each of a few numbers: current against voltage (F12, F13), cells and sensors that
+stand still while the others move (F1, F19), and a device that repeats itself (F2).
+"""
+
+from typing import NamedTuple
+
+from cellwarden.engine.view import View
+from cellwarden.model import Reading
+
+Values = tuple[float | None, ...]
+
+STEP_V = 0.015
+"""Of the mean cell, from one reading to the next: no relaxation does it, only a current (ours)."""
+STEP_C = 0.1
+"""A change of the current, in C, that the voltage must answer."""
+STILL_C = 0.02
+"""Less change than this is none."""
+NUMB_C = 0.2
+"""A change of the current, in C, that must move any cell by a millivolt: at a tenth of a typical
+resistance it moves it by two."""
+NUMB_V = 0.001
+ANSWER_V = 0.003
+"""Voltage that answers a current step; against its sign it is a reversal from `REVERSED_V` on."""
+REVERSED_V = 0.005
+STEPS = 3
+"""As many in a row condemn a current, and as many good ones acquit it (ours)."""
+PAIRED_S = 5.0
+"""Readings further apart than this are not compared: the battery relaxes in between."""
+
+FROZEN_V = 0.005
+"""The mean cell moved by this much, and one cell did not by a millivolt (F1)."""
+FROZEN_S = 10.0
+FROZEN_READINGS = 5
+ANCHOR_S = 120.0
+"""A new comparison begins after this time."""
+FROZEN_K = 10.0
+"""One sensor moved by this much, and another one not at all (ours)."""
+SAME_S = 60.0
+"""Current flows, and not a digit of a reading changed for this long (F2; ours)."""
+SAME_AT_REST_S = 180.0
+"""The same at rest, where the device's own clock is known to run: it counts minutes at least."""
+SAME_READINGS = 10
+FLOWS_C = 0.02
+
+
+class Steps(NamedTuple):
+    """Current against voltage."""
+
+    base: tuple[float, float] | None = None
+    """Mean cell in V and current in A before the step that is being looked at."""
+    last: tuple[float, float] | None = None
+    pending: bool = False
+    """A step began with the last reading; the next one completes it, whichever came first."""
+    stuck: int = 0
+    """Steps in a row of the one without the other."""
+    reversed: int = 0
+    good: int = 0
+    current_bad: bool = False
+    sign_bad: bool = False
+
+
+class Still(NamedTuple):
+    """Cells that stand still while the others move."""
+
+    anchor: Values = ()
+    since_s: float = 0.0
+    unmoved: tuple[int, ...] = ()
+    """Cells that had the anchor's voltage in every reading since."""
+    low_v: float = 0.0
+    """Lowest and highest sum of the cells since."""
+    high_v: float = 0.0
+    readings: int = 0
+    frozen: tuple[int, ...] = ()
+    sensors_c: Values = ()
+    """Anchor of the sensors."""
+    frozen_sensors: tuple[int, ...] = ()
+
+
+class Track(NamedTuple):
+    """What is remembered of readings beside the last one."""
+
+    steps: Steps = Steps()
+    still: Still = Still()
+    same_since_s: float | None = None
+    """First of a run of readings that are the same to the last digit."""
+    same: int = 0
+    clock_runs: bool = False
+    """The device counts its runtime."""
+
+    def later(self, by_s: float) -> "Track":
+        """Return the track as if everything had happened `by_s` later (F30)."""
+        since_s, still = self.same_since_s, self.still
+        return self._replace(
+            same_since_s=None if since_s is None else since_s + by_s,
+            still=still._replace(since_s=still.since_s + by_s),
+        )
+
+
+NOTHING_SEEN = Track()
+
+
+class Coherence:
+    """The watchers of one pack."""
+
+    def __init__(self, cells: int, design_ah: float) -> None:
+        self._cells = cells
+        self._step_a = STEP_C * design_ah
+        self._still_a = STILL_C * design_ah
+        self._numb_a = NUMB_C * design_ah
+        self._flows_a = FLOWS_C * design_ah
+
+    def repeats(self, track: Track, before: Reading | None, reading: Reading) -> Track:
+        """Return the track after a reading was held against the one before, as both came."""
+        if before is None or not _same(before, reading):
+            runs = track.clock_runs or (
+                before is not None
+                and before.runtime_s is not None
+                and reading.runtime_s is not None
+                and before.runtime_s != reading.runtime_s
+            )
+            if track.same_since_s is None and runs is track.clock_runs:
+                return track
+            return track._replace(same_since_s=None, same=0, clock_runs=runs)
+        since_s = before.heard_s if track.same_since_s is None else track.same_since_s
+        return track._replace(same_since_s=since_s, same=track.same + 1)
+
+    def stale(self, track: Track, reading: Reading) -> bool:
+        """Return whether a device only repeats what it once measured."""
+        if track.same_since_s is None or track.same < SAME_READINGS:
+            return False
+        same_s = reading.heard_s - track.same_since_s
+        current_a = reading.current_a
+        flows = current_a is not None and abs(current_a) >= self._flows_a
+        return (flows and same_s >= SAME_S) or (track.clock_runs and same_s >= SAME_AT_REST_S)
+
+    def follow(self, track: Track, view: View, gap_s: float | None) -> Track:
+        """Return the track after a reading whose single values are believed."""
+        steps = self._step(track.steps, view, gap_s)
+        still = self._stand(track.still, view)
+        if steps is track.steps and still is track.still:
+            return track
+        return track._replace(steps=steps, still=still)
+
+    def _step(self, steps: Steps, view: View, gap_s: float | None) -> Steps:
+        sum_v, current_a = view.cell_sum_v, view.reading.current_a
+        if sum_v is None or current_a is None:
+            return steps._replace(base=None, last=None, pending=False)
+        now = (sum_v / self._cells, current_a)
+        last = steps.last
+        if last is None or gap_s is None or gap_s > PAIRED_S:
+            return steps._replace(base=None, last=now, pending=False)
+        if steps.pending and steps.base is not None:
+            judged = self._judge(steps, now[0] - steps.base[0], now[1] - steps.base[1])
+            return judged._replace(base=None, last=now, pending=False)
+        volts, amps = now[0] - last[0], now[1] - last[1]
+        if -STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a:
+            return steps._replace(last=now)
+        return steps._replace(base=last, last=now, pending=True)
+
+    def _judge(self, steps: Steps, volts: float, amps: float) -> Steps:
+        """Return the steps after one whole step of voltage and current."""
+        moved_v, moved_a = abs(volts), abs(amps)
+        if moved_a >= self._step_a and moved_v >= ANSWER_V:
+            if volts * amps > 0:
+                good = steps.good + 1
+                bad = good < STEPS
+                return steps._replace(
+                    stuck=0,
+                    reversed=0,
+                    good=good,
+                    current_bad=steps.current_bad and bad,
+                    sign_bad=steps.sign_bad and bad,
+                )
+            if moved_v >= REVERSED_V:
+                turned = steps.reversed + 1
+                bad = steps.sign_bad or turned >= STEPS
+                return steps._replace(reversed=turned, good=0, sign_bad=bad)
+            return steps
+        lame = moved_v >= STEP_V and moved_a < self._still_a
+        numb = moved_a >= self._numb_a and moved_v < NUMB_V
+        if not lame and not numb:
+            return steps
+        stuck = steps.stuck + 1
+        return steps._replace(stuck=stuck, good=0, current_bad=steps.current_bad or stuck >= STEPS)
+
+    def _stand(self, still: Still, view: View) -> Still:
+        reading = view.reading
+        still = _sensors(still, reading.temperatures_c)
+        cells, sum_v = reading.cell_voltages_v, view.cell_sum_v
+        if sum_v is None:
+            return still
+        heard_s, anchor = reading.heard_s, still.anchor
+        old = heard_s - still.since_s > ANCHOR_S and not still.frozen
+        if len(anchor) != len(cells) or not still.unmoved or old or heard_s < still.since_s:
+            return still._replace(
+                anchor=cells,
+                since_s=heard_s,
+                unmoved=tuple(range(len(cells))),
+                low_v=sum_v,
+                high_v=sum_v,
+                readings=0,
+                frozen=(),
+            )
+        unmoved = tuple([n for n in still.unmoved if cells[n] == anchor[n]])
+        low_v, high_v = min(still.low_v, sum_v), max(still.high_v, sum_v)
+        frozen: tuple[int, ...] = ()
+        if (
+            high_v - low_v >= FROZEN_V * self._cells
+            and still.readings >= FROZEN_READINGS
+            and heard_s - still.since_s >= FROZEN_S
+            and 2 * len(unmoved) < self._cells
+        ):
+            frozen = unmoved
+        return still._replace(
+            unmoved=unmoved,
+            low_v=low_v,
+            high_v=high_v,
+            readings=still.readings + 1,
+            frozen=frozen,
+        )
+
+
+def _sensors(still: Still, sensors: Values) -> Still:
+    """Return what is known of sensors that stand still while another one moves."""
+    anchor = still.sensors_c
+    if sensors == anchor or len(sensors) < 2:
+        return still._replace(frozen_sensors=()) if still.frozen_sensors else still
+    if len(anchor) != len(sensors) or None in sensors or None in anchor:
+        return still._replace(sensors_c=sensors, frozen_sensors=())
+    moved = [abs(t - a) for t, a in zip(sensors, anchor, strict=True)]  # type: ignore[operator]  # no None inside
+    if min(moved) > 0:  # all of them live
+        return still._replace(sensors_c=sensors, frozen_sensors=())
+    frozen: tuple[int, ...] = ()
+    if max(moved) >= FROZEN_K:
+        frozen = tuple(n for n, by in enumerate(moved) if by == 0)
+    return still if frozen == still.frozen_sensors else still._replace(frozen_sensors=frozen)
+
+
+def _same(before: Reading, reading: Reading) -> bool:
+    """Return whether not a digit of what is measured or counted changed."""
+    return (
+        before.cell_voltages_v == reading.cell_voltages_v
+        and before.current_a == reading.current_a
+        and before.voltage_v == reading.voltage_v
+        and before.temperatures_c == reading.temperatures_c
+        and before.mos_temperature_c == reading.mos_temperature_c
+        and before.soc_percent == reading.soc_percent
+        and before.remaining_ah == reading.remaining_ah
+        and before.cycle_charge_ah == reading.cycle_charge_ah
+        and before.runtime_s == reading.runtime_s
+        and before.balance_current_a == reading.balance_current_a
+        and before.wire_resistances_ohm == reading.wire_resistances_ohm
+    )

@@ -1,0 +1,75 @@
+"""Sense wires that are open or swapped, from what the cells then seem to have (F5..F7)."""
+
+from collections.abc import Sequence
+from statistics import median
+
+SPREAD_V = 0.2
+"""Cells closer together than this have no open wire between them."""
+APART_V = 0.1
+"""Each cell of an open wire's pair is at least this far from the others, and jumped by as much."""
+SUM_V = 0.03
+"""Their mean stays this close to the others', since their sum is measured right (ours)."""
+CLOSED_V = 0.1
+DOUBLE_PART = 0.1
+"""A swapped wire shows two cells as one: this close to twice the others (ours)."""
+LEAST_CELLS = 4
+
+Values = tuple[float | None, ...]
+
+
+def open_wires(cells: Values, last: Values, before: Sequence[int]) -> tuple[int, ...]:
+    """Return the first cell (index from 0) of each pair between which the sense wire is open.
+
+    An open wire appears at once: one cell of the pair jumps up and the other one down by as
+    much. Cells that drift apart are weak and full, and stay what they are. `before` are the
+    pairs that were found earlier: they stay until they agree again.
+    """
+    if None in cells or len(cells) < LEAST_CELLS:
+        return tuple(before)
+    known: tuple[float, ...] = cells  # type: ignore[assignment]  # no None inside
+    if not before and max(known) - min(known) < SPREAD_V:
+        return ()
+    total_v = sum(known)
+    found = []
+    for n in range(len(known) - 1):
+        a, b = known[n], known[n + 1]
+        if n in before:
+            if abs(a - b) >= CLOSED_V:
+                found.append(n)
+            continue
+        others_v = (total_v - a - b) / (len(known) - 2)
+        if abs((a + b) / 2 - others_v) > SUM_V or abs(a - b) < 2 * APART_V:
+            continue
+        if _jumped(a, last, n) and _jumped(b, last, n + 1):
+            found.append(n)
+    return tuple(found)
+
+
+def _jumped(value: float, last: Values, n: int) -> bool:
+    was = last[n] if n < len(last) else None
+    return was is not None and abs(value - was) >= APART_V
+
+
+def paired(cells: Values, pairs: Sequence[int]) -> Values:
+    """Return the cells with the mean of each pair in place of its two."""
+    mended = list(cells)
+    for n in pairs:
+        a, b = cells[n], cells[n + 1]
+        if a is not None and b is not None:
+            mended[n] = mended[n + 1] = (a + b) / 2
+    return tuple(mended)
+
+
+def swapped(cells: Values) -> tuple[int, ...]:
+    """Return the cells (index from 0) that no order of right wires can show: negative or double."""
+    known = [v for v in cells if v is not None and -100 < v < 100]
+    if len(known) < LEAST_CELLS:
+        return ()
+    usual_v = median(known)
+    if usual_v <= 0:
+        return ()
+    return tuple(
+        n
+        for n, v in enumerate(cells)
+        if v is not None and (-100 < v < -0.1 or abs(v - 2 * usual_v) <= 2 * DOUBLE_PART * usual_v)
+    )
