@@ -535,8 +535,7 @@ def _moment(
 
 def _held_open(packs: tuple[PackState, ...], parts: tuple[Part, ...]) -> tuple[PackState, ...]:
     """Return the packs; those that are apart from the bank are not to close onto it (F43)."""
-    apart = [n for n, part in enumerate(parts) if part.apart_since_s is not None
-             and part.standing is Standing.JOINING]  # fmt: skip
+    apart = [n for n, part in enumerate(parts) if part.apart]
     if not apart:
         return packs
     held = list(packs)

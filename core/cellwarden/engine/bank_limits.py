@@ -169,7 +169,7 @@ def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason |
         return None, None
     limit = direction.limit(pack)
     open_fet = direction.fet_on(pack.reading) is False
-    starting = part.standing is Standing.JOINING and part.apart_since_s is None
+    starting = part.standing is Standing.JOINING and not part.apart
     if open_fet or (starting and _own(limit.reasons, full=True)[0].value > 0.0):
         return None, limit.of_pack(pack.pack).binding
     if part.standing is Standing.OUT:
@@ -177,7 +177,7 @@ def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason |
         current_a = abs(pack.reading.current_a or 0.0)
         binds = limit.value == 0.0 and current_a > CARRIES_C * member.size_ah
         return (limit if binds else None), None
-    if part.standing is Standing.IDLE or part.apart_since_s is not None:
+    if part.standing is Standing.IDLE or part.apart:
         rule = IDLE if part.standing is Standing.IDLE else JOINING
         return None, Reason(rule=rule, value=0.0, pack=pack.pack, source=part.why)
     return limit, None
@@ -285,7 +285,7 @@ def _voltage_rows(members: Sequence[Member], *, lost: bool) -> list[tuple[str, P
                 rows.append((pack.pack, part.last))
         elif (
             pack.phase is PackPhase.ONLINE
-            and part.apart_since_s is None
+            and not part.apart
             and part.standing not in {Standing.OUT, Standing.IDLE}
         ):
             rows.append((pack.pack, pack))

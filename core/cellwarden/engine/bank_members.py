@@ -51,6 +51,11 @@ class Part(NamedTuple):
             and (self.charge_fet_on is not False or self.discharge_fet_on is not False)
         )
 
+    @property
+    def apart(self) -> bool:
+        """Whether its voltage keeps it from counting: it hangs on no bus bar that others do."""
+        return self.standing is Standing.JOINING and self.apart_since_s is not None
+
 
 UNSEEN = Part(Standing.WAITING, "it has not answered yet", 0.0)
 
