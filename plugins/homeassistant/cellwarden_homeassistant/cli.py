@@ -22,11 +22,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     schema = actions.add_parser("schema", help="print the JSON Schema of a message")
     schema.add_argument("message", choices=MESSAGES)
     schema.add_argument("--json", action="store_true", help="on one line")
+    addon = actions.add_parser("addon", help="run in the Home Assistant add-on, by its options")
+    addon.add_argument("--options", metavar="FILE", default="/data/options.json")
+    addon.add_argument("--write", metavar="FILE", default="/data/cellwarden.toml")
+    addon.add_argument("--dry-run", action="store_true", help="write and check the file only")
+    addon.add_argument("--supervisor", default="http://supervisor", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the sub-command."""
-    return {"dashboard": _dashboard, "schema": _schema}[arguments.action](arguments)
+    actions = {"dashboard": _dashboard, "schema": _schema, "addon": _addon}
+    return actions[arguments.action](arguments)
+
+
+def _addon(arguments: argparse.Namespace) -> int:
+    from pathlib import Path  # noqa: PLC0415  # only when it runs
+
+    from cellwarden.cli import main  # noqa: PLC0415
+    from cellwarden.host import Host  # noqa: PLC0415
+    from cellwarden_homeassistant.addon import write  # noqa: PLC0415
+
+    write(Path(arguments.options), Path(arguments.write), Host(), arguments.supervisor)
+    status = main(["config", "check", arguments.write])
+    return status if status or arguments.dry_run else main(["run", "--config", arguments.write])
 
 
 def _schema(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""docs/configuration.md: its tables are made from the dataclasses that the file is read into.
+"""What is made from the dataclasses that the file is read into: the page and the add-on's options.
 
 `UPDATE_DOCS=1 pytest tests/core/config/test_documented.py` writes them anew.
 """
@@ -6,7 +6,10 @@
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
 
 from cellwarden.config.keys import (
     BANK_KEYS,
@@ -23,6 +26,8 @@ from cellwarden.config.values import TYPE_TEXTS, number_text, range_text, toml
 from cellwarden.hooks import DriverKind, OutputKind
 from cellwarden.host import Host
 from cellwarden.model import CHEMISTRIES, preset
+from cellwarden_homeassistant.addon_schema import addon_config, translations
+from cellwarden_homeassistant.yaml_text import dump
 from support.tools import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "configuration.md"
@@ -137,3 +142,18 @@ def test_the_example_is_a_good_file() -> None:
     settings = check(tomllib.loads(example + cell), Host())
     assert [pack.name for pack in settings.packs] == ["left", "right"]
     assert [output.name for output in settings.outputs] == ["can_inverter"]
+
+
+ADD_ON = REPOSITORY / "plugins" / "homeassistant" / "addon"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("config.yaml", addon_config), ("translations/en.yaml", translations)]
+)
+def test_the_add_on_has_every_key_as_the_program_knows_it(
+    name: str, content: Callable[[Host], dict[str, Any]]
+) -> None:
+    file, text = ADD_ON / name, dump(content(Host()))
+    if os.environ.get("UPDATE_DOCS"):
+        file.write_text(text, encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text, "run it again with UPDATE_DOCS=1"
