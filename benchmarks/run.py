@@ -3,6 +3,7 @@
 import argparse
 import platform
 
+import balance
 import can_frames
 import decode
 import decoding
@@ -12,6 +13,7 @@ import process
 import soc
 
 PARTS = {
+    "balance": balance.run,
     "can": can_frames.run,
     "decode": decode.run,
     "codecs": decoding.run,

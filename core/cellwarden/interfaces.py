@@ -81,6 +81,23 @@ class Writer(Protocol):
         """
 
 
+class CellBalancer(Protocol):
+    """What bare hardware offers whose balancer does not think for itself."""
+
+    def balance_cells(self, giving: int | None, taking: int | None) -> None:
+        """Take charge from one cell and give it to another, numbers from 1; None: rest.
+
+        Never blocks. It holds until it is told otherwise.
+        """
+
+
+class HeaterSwitch(Protocol):
+    """What bare hardware offers that has a heater and no thermostat."""
+
+    def switch_heater(self, on: bool, /) -> None:
+        """Switch the heater. Never blocks. It holds until it is told otherwise."""
+
+
 class Feed(Protocol):
     """An output's mailbox with one slot: the newest decision, never a queue."""
 

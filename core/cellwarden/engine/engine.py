@@ -62,6 +62,9 @@ class EngineSettings:
     sheet: Chemistry | None = None
     """The cell by its data sheet; None: typical for the chemistry."""
 
+    balances_cells: bool = False
+    """The balancer takes orders of single cells; else it has a switch only."""
+
     @property
     def cell(self) -> Chemistry:
         """What is known of the cells."""
@@ -86,7 +89,7 @@ class Engine:
             settings.ocv_v,
             settings.tail_current_a,
         )
-        self._insights = Insights(parameters)
+        self._insights = Insights(settings.cell, parameters, balances_cells=settings.balances_cells)
         self._limits = LimitDecider(settings.cell, parameters)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
@@ -257,7 +260,7 @@ class Engine:
             before_s, gap_s = memory.senses.heard_s, None
             if before_s is not None and view.reading.heard_s - before_s <= self._max_age_s:
                 gap_s = view.reading.heard_s - before_s
-            heard = Heard(view, gauge, capacity_ah, gap_s, inputs)
+            heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms)
             insight = self._insights.hear(insight, heard)
         limits = self._limits.decide(
             memory.limits,
@@ -302,7 +305,11 @@ class Engine:
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
         counted = view if inputs.shunt_current_a is None else _by_shunt(view, inputs)
-        gauge = self._soc.hear(memory.gauge, counted, gap_s)
+        before_view = memory.senses.view
+        moved = None
+        if before_view is not None and gap_s is not None and gap_s <= self._max_age_s:
+            moved = self._insights.planner.moved(memory.insight.plan, before_view, gap_s)
+        gauge = self._soc.hear(memory.gauge, counted, gap_s, moved)
         before = memory.alarms.watches
         if gap_s is not None and gap_s > self._max_age_s:
             before = self._protection.forget(before)
@@ -473,11 +480,12 @@ class Engine:
             events=events,
             identity=memory.identity,
             link=link,
-            switches=wanted,
+            switches=memory.insight.switches(wanted),
             chemistry=self.settings.chemistry,
             parameters=self.settings.parameters,
             counters=memory.insight.tally.shown,
             cells=memory.insight.cells,
+            balancing=memory.insight.plan.shown,
         )
 
 

@@ -7,12 +7,14 @@ remember together.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.balance_plan import Plan, Planner
 from cellwarden.engine.cell_estimates import cell_estimates
 from cellwarden.engine.counters import Bookkeeper, Tally
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell
 from cellwarden.engine.view import View
-from cellwarden.model import Alarm, CellEstimate, Inputs, Parameters
+from cellwarden.model import Alarm, CellEstimate, Chemistry, Inputs, Parameters, Switches
 
 
 class Insight(NamedTuple):
@@ -24,6 +26,13 @@ class Insight(NamedTuple):
     cells_of: tuple[Cell, ...] = ()
     """What `cells` was made of."""
     cells: tuple[CellEstimate, ...] = ()
+    plan: Plan = Plan()
+
+    def switches(self, others: Switches) -> Switches:
+        """Return what is wanted of the device, the switches of others included."""
+        shown = self.plan.shown
+        balance = None if shown is None else shown.wanted
+        return Switches(charge=others.charge, discharge=others.discharge, balance=balance)
 
 
 NOTHING_KNOWN = Insight()
@@ -38,18 +47,22 @@ class Moment(NamedTuple):
     gap_s: float | None
     """Since the reading before; None for the first and over a gap."""
     inputs: Inputs
+    alarms: Alarms
+    """As they were before it."""
 
 
 class Insights:
     """Works for one pack; prepared tables only."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, cell: Chemistry, parameters: Parameters, *, balances_cells: bool) -> None:
+        """`balances_cells`: the balancer takes orders of single cells; else it has a switch."""
         self._design_ah = parameters.design_capacity_ah
         self.bookkeeper = Bookkeeper(
             parameters.cell_undervoltage_v,
             parameters.cell_overvoltage_v,
             parameters.design_capacity_ah,
         )
+        self.planner = Planner(cell, parameters, by_cell=balances_cells)
 
     def hear(self, insight: Insight, moment: Moment) -> Insight:
         """Return what is known after a reading."""
@@ -62,7 +75,14 @@ class Insights:
                 news = (*news, text) if text else news
             if estimate.cells is not cells_of:
                 cells_of, cells = estimate.cells, cell_estimates(estimate, self._design_ah)
-        return Insight(tally, news, cells_of, cells)
+        plan = self.planner.hear(
+            insight.plan,
+            moment.view,
+            moment.gauge,
+            moment.gap_s,
+            alarms=moment.alarms,
+        )
+        return Insight(tally, news, cells_of, cells, plan)
 
     def trips(self, insight: Insight, before: Sequence[Alarm], after: Sequence[Alarm]) -> Insight:
         """Return what is known after alarms came or went."""

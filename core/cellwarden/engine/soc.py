@@ -10,7 +10,7 @@ own SoC. Only a full charge shows 100 %, only an empty trip 0 %: several inverte
 import math
 from dataclasses import dataclass, replace
 
-from cellwarden.engine.soc_estimator import Estimate, Estimator
+from cellwarden.engine.soc_estimator import Estimate, Estimator, Moved
 from cellwarden.engine.view import View
 from cellwarden.model import Chemistry, Parameters
 from cellwarden.model.catalog import Curve, interpolate
@@ -118,11 +118,13 @@ class SocCounter:
             return min(100 * self.capacity_ah(gauge, view) / self._design_ah, 100.0)
         return reading.soh_percent
 
-    def hear(self, gauge: Gauge, view: View, gap_s: float | None) -> Gauge:
+    def hear(
+        self, gauge: Gauge, view: View, gap_s: float | None, moved: Moved | None = None
+    ) -> Gauge:
         """Return the gauge after a reading that came `gap_s` after the one before.
 
-        `gap_s` is None for the first. Over a gap longer than a reading may be old nothing is
-        counted, and the uncertainty grows instead (F30).
+        `gap_s` is None for the first. `moved` is what a balancer did meanwhile. Over a gap longer
+        than a reading may be old nothing is counted, and the uncertainty grows instead (F30).
         """
         reading, estimate, shown = view.reading, gauge.estimate, gauge.soc_percent
         flowed_a = None if gap_s is None else self._flowed(gauge, reading.current_a, gap_s)
@@ -133,7 +135,7 @@ class SocCounter:
                 estimate = self._doubted(estimate, gap_s)
             else:
                 counted = 100 * self._estimator.counted(estimate, view, flowed_a, gap_s)
-                estimate = self._estimator.hear(estimate, view, flowed_a, gap_s)
+                estimate = self._estimator.hear(estimate, view, flowed_a, gap_s, moved)
             if shown is not None:
                 follow = FOLLOW_PERCENT_PER_S * min(gap_s, self._max_age_s)
                 shown = self._follow(gauge, estimate, shown, counted, follow)

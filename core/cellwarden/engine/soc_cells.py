@@ -25,8 +25,14 @@ NOISE_V = 0.0008
 OHMIC_PART = 0.03
 LAGS_PART = 0.15
 READ_SOC = 0.002
-WITNESSES = 20.0
-"""Readings that make one witness."""
+ROUGH_SOC = 0.005
+"""Likewise where only the typical curve is known: how far its knees are from a cell's own."""
+FLOOR_SOC, FLOOR_PART = 0.001, 0.05
+"""However long one listens, a cell's distance is not known better than this and this part of it."""
+ROUGH_FLOOR_SOC, ROUGH_FLOOR_PART = 0.0015, 0.5
+"""Likewise where the knee may be half or twice as wide as the typical one."""
+WITNESS_S = 1200.0
+"""What is heard in so long a time is one witness."""
 SIGMA_SOC = 0.004
 
 
@@ -51,9 +57,11 @@ class Pack(NamedTuple):
 class CellFilter:
     """The filter of any cell of a string."""
 
-    def __init__(self, curve: OcvCurve, ohmic_v: float) -> None:
+    def __init__(self, curve: OcvCurve, ohmic_v: float, *, trusted: bool) -> None:
         self._curve = curve
         self._ohmic_v = ohmic_v
+        self._read_soc = READ_SOC if trusted else ROUGH_SOC
+        self._floor = (FLOOR_SOC, FLOOR_PART) if trusted else (ROUGH_FLOOR_SOC, ROUGH_FLOOR_PART)
 
     def start(self) -> Cell:
         """Return a cell of which nothing is known."""
@@ -72,6 +80,20 @@ class CellFilter:
             ]
         )
 
+    def shift(self, cells: Sequence[Cell], by_soc: Sequence[float], part: float) -> list[Cell]:
+        """Return the cells after a balancer moved each by a SoC against the mean.
+
+        `part` of it is not sure. What a balancer does not do as it says it does so again and again:
+        the doubts of many transfers add up, they do not even out.
+        """
+        after = []
+        for (x, p), by in zip(cells, by_soc, strict=True):
+            sigma = math.sqrt(p[APART][APART])
+            more = (sigma + part * abs(by)) ** 2 - sigma * sigma
+            row = (p[APART][APART] + more, *p[APART][1:])
+            after.append(Cell((x[APART] + by, *x[1:]), (row, *p[1:])))
+        return after
+
     def hear(
         self,
         cells: Sequence[Cell],
@@ -79,19 +101,28 @@ class CellFilter:
         mean: Mean,
         rate_c: float,
         climate: Climate,
+        heard_for_s: float,
     ) -> tuple[Cell, ...]:
-        """Return the cells after the voltages by which they were above the mean."""
+        """Return the cells after the voltages by which they were above the mean.
+
+        `heard_for_s` is what has passed since the last time: of few looks each says more.
+        """
         at, spread = mean.surface, self._curve.spread
-        here = self._curve.volts(at)
         reach = 1.5 * min(mean.sigma, 0.05)
         ohmic = climate.ohmic * rate_c
         always = NOISE_V**2 + (OHMIC_PART * self._ohmic_v * ohmic) ** 2
-        sideways = (LAGS_PART * sum(mean.lags)) ** 2 + READ_SOC**2
+        sideways = (LAGS_PART * sum(mean.lags)) ** 2 + self._read_soc**2
+        sigmas = [max(math.sqrt(p[APART][APART]), SIGMA_SOC) for _, p in cells]
+        looks = [
+            spread(at + cell.x[APART], sigma) for cell, sigma in zip(cells, sigmas, strict=True)
+        ]
+        # The mean of the voltages, which is not the voltage of the mean where the curve is bent.
+        here = sum([volts for volts, _, _ in looks]) / len(looks)
+        witnesses = max(WITNESS_S / heard_for_s, 1.0)
         after = []
-        for (x, p), above in zip(cells, above_v, strict=True):
+        for (x, p), above, sigma, look in zip(cells, above_v, sigmas, looks, strict=True):
             apart = x[APART]
-            sigma = max(math.sqrt(p[APART][APART]), SIGMA_SOC)
-            expected, slope, bent = spread(at + apart, sigma)
+            expected, slope, bent = look
             expected += x[MORE_OHM] * ohmic + x[SENSOR] - here
             # Where the mean itself is not known well, neither is the slope there.
             _, slope_above, _ = spread(at + apart + reach, sigma)
@@ -99,7 +130,10 @@ class CellFilter:
             unsure = max(abs(slope_above - slope), abs(slope_below - slope))
             noise = always + bent + slope**2 * sideways + (unsure * max(abs(apart), 0.005)) ** 2
             h = (slope, ohmic, 0.0, 1.0)
-            x, p = corrected(x, p, h, above - expected, noise * WITNESSES)  # noqa: PLW2901
+            x, p = corrected(x, p, h, above - expected, noise * witnesses)  # noqa: PLW2901
+            least = (self._floor[0] + self._floor[1] * abs(x[APART])) ** 2
+            if p[APART][APART] < least:
+                p = ((least, *p[APART][1:]), *p[1:])  # noqa: PLW2901
             after.append(Cell(x, p))
         return tuple(after)
 

@@ -6,13 +6,14 @@ value: what is known goes in, what is known afterwards comes out.
 """
 
 import math
+from collections.abc import Sequence
 from operator import add
 from typing import NamedTuple
 
-from cellwarden.engine.soc_cells import Cell, CellFilter, Pack, mean_soc, pack
+from cellwarden.engine.soc_cells import APART, LESS_AH, Cell, CellFilter, Pack, mean_soc, pack
 from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_kinds import KELVIN, KINDS
-from cellwarden.engine.soc_mean import OHMIC, PER_AH, ZERO, Mean, MeanFilter
+from cellwarden.engine.soc_mean import OHMIC, PER_AH, SOC, ZERO, Mean, MeanFilter
 from cellwarden.engine.view import View
 from cellwarden.model import Parameters
 from cellwarden.model.catalog import Chemistry, Curve
@@ -38,6 +39,10 @@ PER_AH_SIGMA = 0.10
 CALM_C = 0.1
 CALM_SOC = 0.02
 """Near rest: so little current, and so little left of the one before."""
+SHOWN_SOC = 0.005
+"""How well the place on the typical curve is known at which cells are compared."""
+MOVED_PART = 0.05
+"""How far off a balancer's own account of what it moves is (ours)."""
 LEARNED = 0.03
 """A capacity known this well is shown instead of the BMS's or the configured one."""
 
@@ -53,6 +58,17 @@ class Window(NamedTuple):
     """Sum of each cell; empty where a reading lacked one."""
     off: bool = True
     """Both switches were open all the time."""
+    moved_as: tuple[float, ...] = ()
+    """What the balancer brought to each cell, + = charged; empty while it moves nothing."""
+
+
+class Moved(NamedTuple):
+    """What a balancer did to one cell since the last reading."""
+
+    cell: int
+    """From 0."""
+    charge_as: float
+    """+ = charged, in ampere seconds."""
 
 
 class Span(NamedTuple):
@@ -74,6 +90,8 @@ class Estimate(NamedTuple):
     """As of the last window."""
     window: Window = Window()
     span: Span = Span()
+    unheard_s: float = 0.0
+    """Since the cells' filters heard something."""
 
     @property
     def capacity_known(self) -> bool:
@@ -100,7 +118,7 @@ class Estimator:
             self._flat_v = (low - FLAT_LOW_V, high + FLAT_HIGH_V)
         zero_c = max(ZERO_C, ZERO_LEAST_A / self.design_ah)
         self._mean = MeanFilter(kind, self.curve, SHEET_BIAS_V, zero_c)
-        self._cells = CellFilter(self.curve, kind.ohmic_v)
+        self._cells = CellFilter(self.curve, kind.ohmic_v, trusted=self.trusted)
 
     def start(self, soc: float, sigma: float, capacity_ah: float) -> Estimate:
         """Return an estimate from a usable SoC 0..1 and the capacity that is assumed."""
@@ -149,12 +167,24 @@ class Estimator:
         true_a = current_a - estimate.mean.x[ZERO] * self.design_ah
         return true_a * gap_s / (3600 * self.design_ah * estimate.pack.usable)
 
-    def hear(self, estimate: Estimate, view: View, current_a: float, gap_s: float) -> Estimate:
-        """Return the estimate after a reading: `current_a` flowed, on average, for `gap_s`."""
+    def hear(
+        self,
+        estimate: Estimate,
+        view: View,
+        current_a: float,
+        gap_s: float,
+        moved: Moved | None = None,
+    ) -> Estimate:
+        """Return the estimate after a reading: `current_a` flowed, on average, for `gap_s`.
+
+        While a balancer works the voltages are not listened to: the drop over a balance lead is
+        larger than what they would tell.
+        """
         window, reading = estimate.window, view.reading
         cells_v: tuple[float, ...] = ()
         heard: tuple[float, ...] = reading.cell_voltages_v  # type: ignore[assignment]  # if whole
-        if view.cell_sum_v is not None and len(heard) == self._count:
+        quiet = not reading.balance_current_a
+        if quiet and view.cell_sum_v is not None and len(heard) == self._count:
             if window.readings == 0:
                 cells_v = heard
             elif window.cells_v:
@@ -165,10 +195,29 @@ class Estimator:
             window.readings + 1,
             cells_v,
             window.off and self._off(view, current_a),
+            window.moved_as if moved is None else self._with(window.moved_as, moved),
         )
         if window.seconds < WINDOW_S:
             return estimate._replace(window=window)
         return self._close(estimate, window, _temperature_k(view))
+
+    def _with(self, moved_as: tuple[float, ...], moved: Moved) -> tuple[float, ...]:
+        sums = list(moved_as or (0.0,) * self._count)
+        sums[moved.cell] += moved.charge_as
+        return tuple(sums)
+
+    def _balanced(
+        self, mean: Mean, cells: Sequence[Cell], moved_as: tuple[float, ...]
+    ) -> tuple[Mean, tuple[Cell, ...]]:
+        """Return mean and cells after a balancer's transfers; what it loses, the mean loses."""
+        per_as = mean.x[PER_AH] / (3600 * self.design_ah)
+        lost = sum(moved_as) / self._count * per_as
+        by = [
+            moved * per_as * (1 + cell.x[LESS_AH]) - lost
+            for moved, cell in zip(moved_as, cells, strict=True)
+        ]
+        mean = mean._replace(x=(mean.x[SOC] + lost, *mean.x[1:]))
+        return mean, tuple(self._cells.shift(cells, by, MOVED_PART))
 
     def _off(self, view: View, current_a: float) -> bool:
         """Return whether both switches are open, so that no current can flow."""
@@ -190,6 +239,8 @@ class Estimator:
             mean = filters.hear_zero(mean, rate_c, noise_c)
             rate_c = mean.x[ZERO]
         mean = filters.count(mean, rate_c, hours, climate)
+        if window.moved_as:
+            mean, cells = self._balanced(mean, cells, window.moved_as)
         true_c = rate_c - mean.x[ZERO]
         above_v: tuple[float, ...] = ()
         if window.cells_v:
@@ -201,15 +252,51 @@ class Estimator:
             else:
                 drop_v = mean.x[OHMIC] * climate.ohmic * true_c
                 mean = self._roughly(mean, volts - drop_v, true_c)
-        span = _longer(estimate.span, above_v, true_c, hours)
+                if abs(true_c) <= CALM_C and self._bent(window, drop_v):
+                    above_v = tuple([v / window.readings - volts for v in window.cells_v])
+        span, unheard_s = estimate.span, estimate.unheard_s + window.seconds
+        if above_v and span.windows and not span.above_v:  # do not wait for a span that is spoiled
+            cells, span = self._along(cells, span, mean), Span()
+        span = _longer(span, above_v, true_c, hours)
         if span.hours * 3600 >= CELLS_S:
-            cells = self._cells.count(cells, span.rate_hours * mean.x[PER_AH], span.hours)
+            cells = self._along(cells, span, mean)
             if span.above_v:
                 above = [v / span.windows for v in span.above_v]
                 rate = span.rate_hours / span.hours
-                cells = self._cells.hear(cells, above, mean, rate, climate)
+                told = mean
+                if not self.trusted:
+                    drop_v = mean.x[OHMIC] * climate.ohmic * rate
+                    told = self._where_it_shows(mean, cells, volts - drop_v)
+                cells = self._cells.hear(cells, above, told, rate, climate, unheard_s)
+                unheard_s = 0.0
             span = Span()
-        return Estimate(mean, cells, pack(mean, cells), Window(), span)
+        return Estimate(mean, cells, pack(mean, cells), Window(), span, unheard_s)
+
+    def _along(self, cells: tuple[Cell, ...], span: Span, mean: Mean) -> tuple[Cell, ...]:
+        return self._cells.count(cells, span.rate_hours * mean.x[PER_AH], span.hours)
+
+    def _bent(self, window: Window, drop_v: float) -> bool:
+        """Return whether a cell is where also the typical curve is steep: it tells the order."""
+        low_v, high_v = min(window.cells_v), max(window.cells_v)
+        n = window.readings
+        return high_v / n - drop_v >= self._flat_v[1] or low_v / n - drop_v <= self._flat_v[0]
+
+    def _where_it_shows(self, mean: Mean, cells: Sequence[Cell], relaxed_v: float) -> Mean:
+        """Return a mean that sits where the voltages say, for the cells to be compared at.
+
+        How much fuller one cell is than another shows in their voltages whatever the typical curve
+        gets wrong of the mean's own place; so it is asked where it shows these voltages.
+        """
+        apart = [cell.x[APART] for cell in cells]
+        low, high = -0.1, 1.1
+        for _ in range(12):  # to 0.03 % of SoC
+            middle = 0.5 * (low + high)
+            volts = sum([self.curve.volts(middle + d) for d in apart]) / len(apart)
+            low, high = (middle, high) if volts < relaxed_v else (low, middle)
+        first = (SHOWN_SOC**2, *mean.p[SOC][1:])
+        return mean._replace(
+            x=(0.5 * (low + high), *mean.x[1:]), p=(first, *mean.p[1:]), lags=(0.0, 0.0, 0.0)
+        )
 
     def _roughly(self, mean: Mean, relaxed_v: float, true_c: float) -> Mean:
         """Return the mean after a voltage that only the typical curve can be asked about.

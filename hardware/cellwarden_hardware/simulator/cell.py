@@ -119,10 +119,14 @@ class CellString:
         capacity_ah: Sequence[float],
         soc: Sequence[float],
         resistance_scale: Sequence[float],
+        ocv_v: Curve | None = None,
     ) -> None:
-        """Take one value a cell; `soc` is 0..1, `resistance_scale` is 1 for a typical cell."""
+        """Take one value a cell; `soc` is 0..1, `resistance_scale` is 1 for a typical cell.
+
+        `ocv_v` is the curve of (SoC in %, V) where it is not the chemistry's typical one.
+        """
         self.kind = CELL_KINDS[chemistry]
-        self.ocv = OcvTable(CHEMISTRIES[chemistry].ocv_v)
+        self.ocv = OcvTable(ocv_v or CHEMISTRIES[chemistry].ocv_v)
         self.capacity_ah = list(capacity_ah)
         self.charge_ah = [s * c for s, c in zip(soc, capacity_ah, strict=True)]
         self.extra_a = [0.0] * len(self.capacity_ah)

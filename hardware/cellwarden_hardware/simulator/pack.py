@@ -2,9 +2,12 @@
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellwarden.model import CHEMISTRIES, HARDWARE_MODELS, Parameters, preset
+from cellwarden.model.catalog import Curve
+from cellwarden_hardware.simulator.balancer import Pair
 from cellwarden_hardware.simulator.bms import SimulatedBms, Switch
 from cellwarden_hardware.simulator.cell import CELL_KINDS, CellString
 from cellwarden_hardware.simulator.node import Branch
@@ -57,6 +60,10 @@ class PackDesign:
     """How much warmer the place of this pack is than the room."""
     lead_resistance_ohm: float = 0.0008
     """Cables, fuse and bus bars of one pack."""
+    ocv_v: Curve | None = None
+    """(SoC in %, relaxed V) of these very cells; None: the catalogue's typical curve."""
+    balance_lead_ohm: float = 0.0
+    """Of each balance lead: the BMS reads a cell that it balances wrong by the drop over it."""
     supply_current_a: float = 0.007
     """What the BMS itself draws (R3); it bypasses its current sensor."""
     current_offset_a: float = 0.0
@@ -109,6 +116,7 @@ def _draw_cells(design: PackDesign) -> CellString:
         resistance_scale=[
             design.resistance_scale * spread(design.resistance_spread) for _ in capacity_ah
         ],
+        ocv_v=design.ocv_v,
     )
 
 
@@ -123,6 +131,9 @@ class SimulatedPack:
         self.board = HARDWARE_MODELS[design.board]
         self.time_s = 0.0
         self.current_a = 0.0
+        self.balancer_took_wh = 0.0
+        """What the balancer took out of cells, since the start; the rest of it is heat."""
+        self.balancer_gave_wh = 0.0
         self.ambient_c = design.start_temperature_c
         """Around the pack; stays so until somebody, such as a bank with a room, sets it."""
         self.cells = _draw_cells(design)
@@ -183,6 +194,22 @@ class SimulatedPack:
     def true_capacity_ah(self) -> float:
         """What can be used from the emptiest cell empty to the fullest cell full."""
         return sum(self.cells.usable())
+
+    @property
+    def measured_v(self) -> Sequence[float]:
+        """What the BMS's sense inputs see of each cell."""
+        balancer, volts = self.bms.balancer, self.cells.voltages_v
+        if balancer.cell is None or not self.design.balance_lead_ohm:
+            return volts
+        seen = list(volts)  # both leads of the cell carry the balance current
+        seen[balancer.cell] += 2 * self.design.balance_lead_ohm * balancer.current_a
+        return seen
+
+    def balance_cells(self, giving: int | None, taking: int | None) -> None:
+        """Take charge from one cell and give it to another, numbers from 1; None: rest."""
+        balancer = self.bms.balancer
+        balancer.obeys = True
+        balancer.orders = None if giving is None or taking is None else Pair(giving - 1, taking - 1)
 
     def branch(self) -> Branch:
         """Return the pack as the terminal sees it now."""
@@ -245,6 +272,7 @@ class SimulatedPack:
         self.current_a = current_a
         supply_a = self.design.supply_current_a if self.bms.awake else 0.0
         self.cells.advance(dt_s, current_a - supply_a)
+        self._account(dt_s)
         self._warm(dt_s)
         return self._sense(dt_s)
 
@@ -259,7 +287,7 @@ class SimulatedPack:
         return PackSnapshot(
             at_s=self.time_s,
             chemistry=self.design.chemistry,
-            cell_voltages_v=tuple(self.cells.voltages_v),
+            cell_voltages_v=tuple(self.measured_v),
             current_a=self.current_a,
             temperatures_c=self.temperatures_c,
             mos_temperature_c=self.mos.temperature_c,
@@ -285,7 +313,7 @@ class SimulatedPack:
         cell, extra_a = balancer.cell, balancer.current_a
         switched = self.bms.observe(
             dt_s,
-            self.cells.voltages_v,
+            self.measured_v,
             self.current_a,
             self.temperatures_c,
             self.mos.temperature_c,
@@ -296,6 +324,16 @@ class SimulatedPack:
             if balancer.cell is not None:
                 self.cells.extra_a[balancer.cell] += balancer.current_a
         return switched
+
+    def _account(self, dt_s: float) -> None:
+        balancer = self.bms.balancer
+        if balancer.cell is None:
+            return
+        energy_wh = self.cells.voltages_v[balancer.cell] * balancer.current_a * dt_s / 3600.0
+        if energy_wh < 0.0:
+            self.balancer_took_wh -= energy_wh
+        else:
+            self.balancer_gave_wh += energy_wh
 
     def _warm(self, dt_s: float) -> None:
         self.battery.advance(dt_s, heat_w=self.cells.heat_w, ambient_c=self.ambient_c)

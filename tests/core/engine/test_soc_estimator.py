@@ -243,7 +243,7 @@ def test_whatever_is_heard_the_filter_stays_finite_and_its_variances_positive(
     filters = MeanFilter(kind, curve, 0.003, 0.0012)
     mean = filters.start(soc, 0.15, 1.0, 0.1)
     climate = filters.climate(268.0)
-    cells = (CellFilter(curve, kind.ohmic_v).start(),) * 16
+    cells = (CellFilter(curve, kind.ohmic_v, trusted=True).start(),) * 16
     for volts, rate_c in steps:
         mean = filters.count(mean, rate_c, 10 / 3600, climate)
         mean = filters.hear_volts(mean, volts, (0.0,) * 16, (rate_c, 10 / 3600), climate)
@@ -259,7 +259,7 @@ def test_whatever_is_heard_the_filter_stays_finite_and_its_variances_positive(
 def test_the_mean_that_belongs_to_a_pack_soc_gives_that_pack_soc(part: float) -> None:
     curve = OcvCurve(SHEETS["LiFePO4"])
     mean = MeanFilter(KINDS["LiFePO4"], curve, 0.003, 0.0012).start(0.5, 0.1, 1.0, 0.1)
-    one = CellFilter(curve, 0.125).start()
+    one = CellFilter(curve, 0.125, trusted=True).start()
     cells = tuple(one._replace(x=(0.01 * n - 0.02, 0.0, 0.0, 0.0)) for n in range(5))
     at = mean._replace(x=(mean_soc(part, mean, cells), *mean.x[1:]))
     assert pack(at, cells).soc == pytest.approx(part, abs=1e-6)

@@ -1,0 +1,262 @@
+"""The balancing planner: which cell gives, which takes, and when it is better to wait.
+
+A balancer that goes from the highest to the lowest voltage works where voltage shows charge, at the
+end of a charge, and does nothing or harm where it does not. The planner knows each cell's debt in
+Ah (`balance_debt`) and so works all day:
+
+1. an over-voltage trip: from the highest cell, it is the cure (R30);
+2. debts known: from the fullest to the emptiest by debt; on the flat part only while both are known
+   to 0.3 % of the capacity, and never unless the order of the two is beyond doubt;
+3. debts unknown: by voltage, only above the start voltage and at a small current, as the manual has
+   it (R27).
+
+While a balancer works, its leads' drop hides what the cells would show. So it pauses to measure:
+often where the voltages tell something, seldom on the plateau.
+
+Everything is a value of durations; the plan is made anew every EVERY_S.
+"""
+
+import math
+from typing import NamedTuple
+
+from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.balance_debt import Debts, debts
+from cellwarden.engine.soc import Gauge
+from cellwarden.engine.soc_estimator import Moved
+from cellwarden.engine.soc_kinds import KINDS
+from cellwarden.engine.view import View
+from cellwarden.model import AlarmKind, Balancing, Chemistry, Parameters, Severity
+from cellwarden.model.catalog import interpolate
+
+EVERY_S = 10.0
+"""A balancer's own phase (ours): no use to think faster."""
+KNOWN_PART = 0.003
+"""Of the capacity: a debt must be known so well to be acted on where no voltage shows it (C2)."""
+DOUBT = 2.0
+"""Sigmas by which giver and taker must be apart: 98 in 100 are the right way round."""
+START_PART = 0.006
+"""Of the capacity: balancing starts at this spread and ends at DONE_PART (ours)."""
+DONE_PART = 0.004
+EFFICIENCY = 0.9
+"""Of the charge taken so much arrives: a flyback converter's 92 % less its own supply (C2)."""
+DUTY = 0.5
+"""Taking and giving alternate."""
+CALM_C = 0.1
+"""Above this rate resistances show as if they were charge."""
+EMPTY_PERCENT = 10.0
+"""Below this nothing is spent on balancing (ours)."""
+STEEP_V = 0.02
+"""So far above its flat part a curve is steep enough to see charge in it (ours)."""
+LOCKS = {AlarmKind.BALANCE_WIRE_OPEN, AlarmKind.WIRING, AlarmKind.CELL_FAILURE}
+"""Alarms by which it is not sure which cell a lead belongs to, or whether it is one."""
+WORK_S, LOOK_S = 480.0, 80.0
+"""Balancing and pause where the voltages tell something: a pause holds one look at the cells."""
+FLAT_WORK_S = 3600.0
+"""Between pauses on the flat part, where there is little to see."""
+
+
+class Plan(NamedTuple):
+    """What is remembered; all times are durations."""
+
+    shown: Balancing | None = None
+    pair: tuple[int, int] | None = None
+    """Giving and taking cell, from 0, as ordered."""
+    going: bool = False
+    """Between START_PART and DONE_PART."""
+    age_s: float = 0.0
+    """Of the plan."""
+    worked_s: float = 0.0
+    """Since the last pause."""
+    paused_s: float | None = None
+    """How long this pause lasts; None while there is none."""
+    ends: tuple[int, int] | None = None
+    """Highest and lowest cell, from 0, when no balance current flowed last."""
+
+
+class Planner:
+    """Plans for one pack."""
+
+    def __init__(self, cell: Chemistry, parameters: Parameters, *, by_cell: bool) -> None:
+        """`by_cell`: the hardware takes orders of single cells; else it only has a switch."""
+        self._by_cell = by_cell
+        self._design_ah = parameters.design_capacity_ah
+        self._trigger_v = parameters.balance_trigger_v
+        self._start_v = parameters.balance_start_v
+        # R28: never above the set maximum nor 0.1 C.
+        self.current_a = min(parameters.balance_current_max_a, 0.1 * parameters.design_capacity_ah)
+        self._drop_v = KINDS[cell.name].ohmic_v
+        flat = cell.flat_percent
+        self._steep_v = 0.0 if flat is None else interpolate(cell.ocv_v, flat[1]) + STEEP_V
+
+    def moved(self, plan: Plan, view: View, gap_s: float) -> Moved | None:
+        """Return what the balancer did to which cell for `gap_s` after a view."""
+        current_a = view.reading.balance_current_a
+        if not current_a:
+            return None
+        cells = plan.pair if self._by_cell else plan.ends
+        if cells is None:
+            cells = _ends(view)
+        if cells is None:
+            return None
+        return Moved(cells[0] if current_a < 0 else cells[1], current_a * gap_s)
+
+    def hear(
+        self, plan: Plan, view: View, gauge: Gauge, gap_s: float | None, *, alarms: Alarms
+    ) -> Plan:
+        """Return the plan after a reading; the same thoughts for EVERY_S."""
+        passed_s = gap_s or 0.0
+        if not view.reading.balance_current_a:
+            plan = plan._replace(ends=_ends(view) or plan.ends)
+        if plan.shown is not None and plan.shown.wanted:
+            plan = plan._replace(age_s=plan.age_s + passed_s, worked_s=plan.worked_s + passed_s)
+        else:
+            rest_s = None if plan.paused_s is None else plan.paused_s + passed_s
+            plan = plan._replace(age_s=plan.age_s + passed_s, paused_s=rest_s)
+        if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
+            return plan
+        return self._think(plan, view, gauge, alarms)._replace(age_s=0.0)
+
+    def _think(self, plan: Plan, view: View, gauge: Gauge, alarms: Alarms) -> Plan:
+        estimate, soc = gauge.estimate, gauge.soc_percent
+        known = None if estimate is None else debts(estimate, self._design_ah)
+        stopped = _unfit(view, alarms)
+        if stopped is None and not alarms.overvoltage and soc is not None and soc < EMPTY_PERCENT:
+            stopped = f"SoC below {EMPTY_PERCENT:.0f} %"
+        ends = plan.ends
+        if stopped is not None or ends is None:
+            return self._rest(plan, view, known, stopped or "measures")
+        if alarms.overvoltage:
+            return self._work(plan, view, known, ends, "over-voltage: balancing is the cure")
+        steep = self._steep(view)
+        if known is not None:
+            pair = self._by_debt(plan, known, ends, steep=steep)
+            if pair is not None:
+                return self._work(plan, view, known, pair, "by charge", steep=steep)
+            if self._settled(known):
+                plan = plan._replace(going=False)
+                return self._rest(plan, view, known, "the cells are balanced")
+        why = self._against_voltage(view, known, ends)
+        if why is not None:
+            return self._rest(plan, view, known, why)
+        return self._work(plan, view, known, ends, "by voltage", steep=True)
+
+    def _steep(self, view: View) -> bool:
+        """Return whether the highest cell is where a curve shows charge, its drop set aside."""
+        highest, current_a = view.cell_max, view.reading.current_a
+        if highest is None or current_a is None:
+            return False
+        drop_v = self._drop_v * current_a / self._design_ah
+        return highest.voltage_v - drop_v >= self._steep_v
+
+    def _by_debt(
+        self, plan: Plan, known: Debts, ends: tuple[int, int], *, steep: bool
+    ) -> tuple[int, int] | None:
+        """Return who gives to whom by charge; None where it is not known well or not worth it."""
+        ah, sigma_ah = known
+        # With a switch only, the device takes from the highest and gives to the lowest voltage.
+        give, take = (ah.index(max(ah)), ah.index(min(ah))) if self._by_cell else ends
+        apart_ah = ah[give] - ah[take]
+        least = DONE_PART if plan.going else START_PART
+        worst_ah = max(sigma_ah[give], sigma_ah[take])
+        sure = steep or worst_ah <= KNOWN_PART * self._design_ah
+        worth = apart_ah >= max(least * self._design_ah, DOUBT * _doubt_ah(known, give, take))
+        return (give, take) if sure and worth else None
+
+    def _settled(self, known: Debts) -> bool:
+        """Return whether the cells are balanced as far as it can be known."""
+        spread_ah = max(known.ah) - min(known.ah)
+        sure = max(known.sigma_ah) <= KNOWN_PART * self._design_ah
+        return sure and spread_ah < START_PART * self._design_ah
+
+    def _against_voltage(
+        self, view: View, known: Debts | None, ends: tuple[int, int]
+    ) -> str | None:
+        """Return what speaks against balancing as the manual does, for want of better (R27)."""
+        high, low, current_a = view.cell_max, view.cell_min, view.reading.current_a
+        assert high is not None
+        assert low is not None
+        calm_a = CALM_C * self._design_ah
+        give, take = ends
+        if high.voltage_v <= self._start_v:
+            return f"waits for the end of a charge: highest cell below {self._start_v:.3f} V"
+        if high.voltage_v - low.voltage_v <= self._trigger_v:
+            return f"the cells are within {1000 * self._trigger_v:.0f} mV"
+        if current_a is None or abs(current_a) > calm_a:
+            return f"waits for less than {calm_a:.0f} A: voltages show resistances"
+        if known is not None and (
+            known.ah[give] - known.ah[take] < -DOUBT * _doubt_ah(known, give, take)
+        ):
+            return "the highest cell is not the fullest"
+        return None
+
+    def _work(
+        self,
+        plan: Plan,
+        view: View,
+        known: Debts | None,
+        pair: tuple[int, int],
+        why: str,
+        *,
+        steep: bool = False,
+    ) -> Plan:
+        """Balance, unless it is time to measure."""
+        most_s = WORK_S if steep else FLAT_WORK_S
+        if plan.paused_s is not None and plan.paused_s < LOOK_S:
+            return self._rest(plan._replace(going=True), view, known, "pauses to measure")
+        if plan.worked_s >= most_s and plan.paused_s is None:
+            plan = plan._replace(going=True, paused_s=0.0)
+            return self._rest(plan, view, known, "pauses to measure")
+        worked_s = 0.0 if plan.paused_s is not None else plan.worked_s
+        plan = plan._replace(
+            pair=pair if self._by_cell else None, going=True, paused_s=None, worked_s=worked_s
+        )
+        return plan._replace(shown=self._show(view, known, why, pair))
+
+    def _rest(self, plan: Plan, view: View, known: Debts | None, why: str) -> Plan:
+        return plan._replace(pair=None, shown=self._show(view, known, why, None))
+
+    def _show(
+        self, view: View, known: Debts | None, why: str, pair: tuple[int, int] | None
+    ) -> Balancing:
+        reading = view.reading
+        done_in_s = loss_wh = None
+        if known is not None and max(known.sigma_ah) <= 3 * KNOWN_PART * self._design_ah:
+            margin_ah = 0.5 * DONE_PART * self._design_ah
+            move_ah = sum([ah - margin_ah for ah in known.ah if ah > margin_ah])
+            loss_wh = move_ah * (1 - EFFICIENCY) * (view.voltage_v or 0.0) / len(known.ah)
+            if pair is not None or move_ah == 0:
+                done_in_s = 3600 * move_ah / (self.current_a * DUTY) * (1 + LOOK_S / WORK_S)
+        return Balancing(
+            wanted=pair is not None,
+            active=reading.balancing,
+            why=why,
+            giving=None if pair is None else pair[0] + 1,
+            taking=None if pair is None else pair[1] + 1,
+            current_a=reading.balance_current_a,
+            debt_ah=() if known is None else known.ah,
+            debt_sigma_ah=None if known is None else max(known.sigma_ah),
+            done_in_s=done_in_s,
+            loss_wh=loss_wh,
+        )
+
+
+def _unfit(view: View, alarms: Alarms) -> str | None:
+    """Return why no cell may be balanced at all."""
+    if view.cell_max is None or view.cell_sum_v is None:
+        return "a cell is unknown"
+    for alarm in alarms.shown:
+        if alarm.blocks_balance or (alarm.kind in LOCKS and alarm.severity is Severity.PROTECTION):
+            return alarm.text.removeprefix(f"{alarm.pack}: ")
+    return None
+
+
+def _doubt_ah(known: Debts, one: int, other: int) -> float:
+    """Return one sigma of the difference of two cells' debts."""
+    return math.hypot(known.sigma_ah[one], known.sigma_ah[other])
+
+
+def _ends(view: View) -> tuple[int, int] | None:
+    """Return the highest and lowest cell, from 0."""
+    if view.cell_max is None or view.cell_min is None:
+        return None
+    return view.cell_max.cell - 1, view.cell_min.cell - 1
