@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check format typecheck lint bench mutants clean
+.PHONY: help demo test check format typecheck lint bench mutants venus clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ bench: $(VENV)/test.stamp ## benchmarks: ratios against yardsticks measured in t
 mutants: $(VENV)/test.stamp ## mutation testing of the engine; ARGS="--sample 1" tries every mutant
 	@$(PIP) install 'mutmut>=3.8,<4'
 	$(BIN)/python tests/mutation.py $(ARGS)
+
+venus: $(VENV)/demo.stamp ## the archive that installs on a Victron GX without internet, in dist/
+	@$(BIN)/python plugins/victron/venus/build.py $(ARGS)
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

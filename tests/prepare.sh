@@ -40,6 +40,8 @@ tools)
     command -v chromium >/dev/null || missing="$missing chromium"
     command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
     /usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || missing="$missing python3-dbus python3-gi"
+    command -v svscan >/dev/null || missing="$missing daemontools"
+    command -v busybox >/dev/null || missing="$missing busybox"
     [ -z "$missing" ] && exit 0
     # shellcheck disable=SC2086  # a list of package names
     may_install && install $missing && exit 0

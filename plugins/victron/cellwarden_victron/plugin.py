@@ -1,8 +1,9 @@
-"""Offers the Victron output. The D-Bus library is imported only when one is built."""
+"""Offers the Victron output and the command `venus`. The D-Bus library is imported when needed."""
 
+import argparse
 from collections.abc import Sequence
 
-from cellwarden.hooks import OutputContext, OutputKind, hookimpl
+from cellwarden.hooks import CommandKind, OutputContext, OutputKind, hookimpl
 from cellwarden.interfaces import Output
 from cellwarden_victron.config import VictronOptions
 
@@ -24,5 +25,30 @@ def cellwarden_outputs() -> Sequence[OutputKind]:
             build=_build,
             control=True,
             extra="victron",
+        ),
+    )
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    from cellwarden_victron.gx import command  # noqa: PLC0415  # only for this command
+
+    command.configure(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from cellwarden_victron.gx import command  # noqa: PLC0415  # only for this command
+
+    return command.run(arguments)
+
+
+@hookimpl
+def cellwarden_commands() -> Sequence[CommandKind]:
+    """Return the command for the GX device itself."""
+    return (
+        CommandKind(
+            name="venus",
+            summary="install, look after and uninstall Cellwarden on a GX device",
+            configure=_configure,
+            run=_run,
         ),
     )

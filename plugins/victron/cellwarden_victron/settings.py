@@ -13,7 +13,7 @@ from cellwarden_victron.tree import BUS_ITEM
 
 SERVICE = "com.victronenergy.settings"
 APPEARED = f"type='signal',member='NameOwnerChanged',arg0='{SERVICE}'"
-_INTERFACE = "com.victronenergy.Settings"
+INTERFACE = "com.victronenergy.Settings"
 _CLASS = "battery"
 
 
@@ -61,7 +61,7 @@ class DeviceSettings:
             ],
             to=SERVICE,
             path="/",
-            interface=_INTERFACE,
+            interface=INTERFACE,
         )
         for (path, _), said in zip(wanted, answer[0], strict=False):
             error = plain(said.get("error"))

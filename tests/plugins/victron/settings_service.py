@@ -17,6 +17,7 @@ from dbus.mainloop.glib import DBusGMainLoop
 from gi.repository import GLib
 
 BUS_ITEM = "com.victronenergy.BusItem"
+DEVICES = "/Settings/Devices"
 
 
 class Leaf(dbus.service.Object):
@@ -38,12 +39,27 @@ class Leaf(dbus.service.Object):
         pass
 
 
+class Devices(dbus.service.Object):
+    def __init__(self, settings):
+        super().__init__(settings.bus, DEVICES)
+        self.settings = settings
+
+    @dbus.service.method(BUS_ITEM, out_signature="v")
+    def GetValue(self):
+        below = {
+            path.removeprefix(f"{DEVICES}/"): dbus.String(value, variant_level=1)
+            for path, value in self.settings.values.items()
+        }
+        return dbus.Dictionary(below, signature="sv")
+
+
 class Settings(dbus.service.Object):
     def __init__(self, bus, store):
         self.bus = bus
         self.store = store
         self.values = json.loads(store.read_text()) if store.exists() else {}
         self.leaves = {path: Leaf(self, path) for path in self.values}
+        self.devices = Devices(self)
         super().__init__(bus, "/")
 
     @dbus.service.method(
@@ -63,6 +79,14 @@ class Settings(dbus.service.Object):
             self.leaves[path] = Leaf(self, path)
             self.save()
         return {"error": dbus.Int32(0), "path": path, "value": self.values[path]}
+
+    @dbus.service.method("com.victronenergy.Settings", in_signature="as", out_signature="ai")
+    def RemoveSettings(self, paths):
+        for path in map(str, paths):
+            del self.values[path]
+            self.leaves.pop(path).remove_from_connection()
+        self.save()
+        return dbus.Array([0 for _ in paths], signature="i")
 
     def free_instance(self, wish):
         kind, number = wish.split(":")
@@ -88,7 +112,9 @@ class Settings(dbus.service.Object):
         pass
 
     def save(self):
-        self.store.write_text(json.dumps(self.values))
+        new = self.store.with_suffix(".new")
+        new.write_text(json.dumps(self.values))
+        new.replace(self.store)  # a test may be reading it
 
 
 def main():

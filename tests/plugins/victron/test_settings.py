@@ -142,6 +142,22 @@ def test_on_a_gx_the_settings_are_waited_for(play, venus_settings, monkeypatch, 
     play(scenario)
 
 
+def test_uninstalling_takes_our_settings_away_and_no_others(bus, library, venus_settings):
+    from cellwarden_victron.gx.forget import forget
+
+    others = {"/Settings/Devices/ttyO1/ClassAndVrmInstance": "solarcharger:1"}
+    venus_settings.store.write_text(json.dumps({**others, INSTANCE: "battery:1", CUSTOM_NAME: "x"}))
+    venus_settings.start()
+    assert forget(bus.address) == ["2 settings of the device were removed"]
+    assert venus_settings.stored() == others
+    assert forget(bus.address) == []
+    venus_settings.stop()
+    assert forget(bus.address) == []
+    bus.stop()
+    (said,) = forget(bus.address)
+    assert "were not reached" in said
+
+
 # -- each pack beside the bank -----------------------------------------------------------------
 
 

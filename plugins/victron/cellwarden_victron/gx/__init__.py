@@ -1,0 +1,1 @@
+"""Cellwarden on a GX device itself: installing, starting, uninstalling, its log."""
