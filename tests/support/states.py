@@ -21,6 +21,7 @@ from cellwarden.model import (
     Limit,
     Limits,
     LinkQuality,
+    LogEntry,
     Membership,
     Order,
     Orders,
@@ -148,6 +149,8 @@ def told_pack(name: str = "left", **changes: object) -> PackState:
         heating_switch_on=True,
         runtime_s=7200.0,
         alarm_bits=4,
+        notices=("bit 13: not known",),
+        logbook=(LogEntry(runtime_s=3600.0, code=7, text="balancer on"),),
         settings=dict(SETTINGS),
     )
     alarm = Alarm(

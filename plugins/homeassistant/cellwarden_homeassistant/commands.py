@@ -136,10 +136,12 @@ class Desk:
         try:
             asked = requests(control, payload, pack=pack, who=self._who, lasts_s=self._lasts_s)
             self._refuse_the_lost(pack, control, state)
-        except CommandRefused as refusal:
+        except CommandRefused as refusal:  # what the gate answers, the gate logs
+            LOG.warning("%s: %s %s is refused: %s", pack or "bank", control.name, wanted, refusal)
             self._answer(pack, control, wanted, REFUSED, str(refusal))
             return
         if control.key == IDENTIFY:
+            LOG.info("identify: %s", _who_is(pack, state))
             self._answer(pack, control, wanted, IDENTIFIED, _who_is(pack, state))
             return
         self._waiting[pack, control.key] = _Job(control, wanted, asked)
@@ -195,8 +197,6 @@ class Desk:
             reason=reason,
             steps=steps,
         )
-        level = logging.WARNING if kind not in (Verdict.APPLIED.value, IDENTIFIED) else logging.INFO
-        LOG.log(level, "%s: %s", pack or "bank", answer.text)
         self._answers.append(answer)
         self._wake()
 

@@ -206,6 +206,19 @@ def alarm_word(pack: PackState) -> Value:
     return None if bits is None else f"0x{bits:04X}"
 
 
+def notices(pack: PackState) -> Value:
+    """Return what the BMS says besides alarms, `none` if that is nothing."""
+    return None if pack.reading is None else "; ".join(pack.reading.notices) or "none"
+
+
+def last_log_line(pack: PackState) -> Value:
+    """Return the newest line of the logbook that the BMS keeps; None where it keeps none."""
+    if pack.reading is None or not pack.reading.logbook:
+        return None
+    entry = pack.reading.logbook[0]
+    return f"{entry.text}, after {entry.runtime_s / 3600:.1f} h of running"
+
+
 def not_believed(pack: PackState) -> Value:
     """Return the values in quarantine and why, `none` if all are believed."""
     return "; ".join(f"{q.what} {q.value}: {q.why}" for q in pack.quarantined) or "none"

@@ -213,7 +213,9 @@ def orders_end_min(bank: BankState) -> Value:
 
 
 def _external(bank: BankState) -> ExternalMeasurement | None:
-    return bank.external[0] if bank.external else None
+    """Return who measures the whole bank, or the first of those who measure a part of it."""
+    whole = (measurement for measurement in bank.external if measurement.whole_bank)
+    return next(whole, next(iter(bank.external), None))
 
 
 def inverter_link(bank: BankState) -> Value:

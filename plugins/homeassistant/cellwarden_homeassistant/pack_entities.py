@@ -46,6 +46,10 @@ _MEASURED = (
            optional=True),
     binary("discharge_fet", "Discharge MOSFET", g.read("discharge_fet_on"), "power",
            category=DIAGNOSTIC, optional=True),
+    text("notices", "Notices of the BMS", g.notices, icon="mdi:information-outline",
+         pace=Pace.SLOW),
+    text("log_line", "Last line of the BMS's log", g.last_log_line, icon="mdi:notebook-outline",
+         optional=True, pace=Pace.SLOW),
     text("alarm_word", "Alarm bits", g.alarm_word, icon="mdi:hexadecimal", enabled=False,
          optional=True),
 )

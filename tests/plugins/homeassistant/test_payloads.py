@@ -269,6 +269,8 @@ def test_everything_that_the_engine_works_out_of_a_pack_is_shown():
         "standing": "in",
         "standing_reason": "none",
         "alarm_word": "0x0004",
+        "notices": "bit 13: not known",
+        "log_line": "balancer on, after 1.0 h of running",
         "in_bank": "ON",
         "heating_switch": "ON",
         "set_cell_overvoltage_v": 3.6,
