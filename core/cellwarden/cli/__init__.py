@@ -28,6 +28,7 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "encode": ("cellwarden.cli.encode", "show the frames an inverter would be sent for a state"),
     "replay": ("cellwarden.cli.replay", "run recorded readings through the engine"),
     "repair": ("cellwarden.cli.repair", "a guide through measuring and repairing"),
+    "params": ("cellwarden.cli.params", "show, change and copy what a BMS is set to"),
     "plugins": ("cellwarden.cli.plugins", "list what is installed"),
 }
 """Module and summary of each command of the core; the module's own COMMAND says the same."""

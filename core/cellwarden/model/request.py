@@ -51,6 +51,8 @@ class RequestKind(Enum):
     """`value` True: charge to the very end once, whatever the target; False withdraws it."""
     RESET_SOC = "SoC reset"
     """`value` in %: a stated reset of one pack's estimate, or of every pack's."""
+    RELEASE = "release of latched trips"
+    """A person has looked at a pack, or at every pack: what is still wrong trips again."""
     MEMBERSHIP = "membership"
     """`value` False: its owner takes this pack out of the bank; True: lets it in again."""
 
@@ -71,6 +73,7 @@ _OF_THE_CONTROLLER = frozenset(
         RequestKind.CHARGE_MODE,
         RequestKind.FULL_CHARGE,
         RequestKind.RESET_SOC,
+        RequestKind.RELEASE,
         RequestKind.MEMBERSHIP,
     }
 )

@@ -50,27 +50,12 @@ def build(
 ) -> Controller:
     """Build everything that the settings name; nothing is opened yet. ConfigError if it cannot."""
     options = settings.controller
-    max_age_s = options.effective_max_age_s
     audit = Audit(state_folder)
     recognition = Recognition(saved or {})
     engines, desks = [], []
     for pack in settings.packs:
-        engine = Engine(
-            EngineSettings(
-                pack=pack.name,
-                chemistry=pack.chemistry,
-                parameters=pack.parameters,
-                max_age_s=max_age_s,
-                ocv_v=pack.ocv_v,
-                sheet=pack.cell,
-            )
-        )
-        context = DriverContext(
-            pack=pack.name,
-            clock=clock,
-            timeout_s=min(max(clock.real_s(options.poll_interval_s), 0.5), 2.0),
-        )
-        guarded = Guarded(driver_of(pack, context), pack.name)
+        engine = engine_of(pack, settings)
+        guarded = Guarded(driver_of(pack, context_of(pack, settings, clock)), pack.name)
         desks.append(Desk(guarded, pack.parameters, audit))
         memory = recognition.memory(engine, clock.now_s(), pack.serial_number)
         engines.append((engine, guarded, memory))
@@ -108,6 +93,26 @@ def build(
         clock=clock,
         poll_interval_s=options.poll_interval_s,
     )
+
+
+def engine_of(pack: PackSettings, settings: Settings) -> Engine:
+    """Return the pack's engine."""
+    return Engine(
+        EngineSettings(
+            pack=pack.name,
+            chemistry=pack.chemistry,
+            parameters=pack.parameters,
+            max_age_s=settings.controller.effective_max_age_s,
+            ocv_v=pack.ocv_v,
+            sheet=pack.cell,
+        )
+    )
+
+
+def context_of(pack: PackSettings, settings: Settings, clock: Clock) -> DriverContext:
+    """Return what the pack's driver is given besides its own options."""
+    poll_s = clock.real_s(settings.controller.poll_interval_s)
+    return DriverContext(pack=pack.name, clock=clock, timeout_s=min(max(poll_s, 0.5), 2.0))
 
 
 def driver_of(pack: PackSettings, context: DriverContext) -> Driver:

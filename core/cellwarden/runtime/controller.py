@@ -26,6 +26,7 @@ from cellwarden.model import (
     Reading,
     RequestKind,
 )
+from cellwarden.runtime.actor import Actor
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
@@ -108,9 +109,14 @@ class Controller:
         self._outputs = tuple(outputs)
         self._mailboxes = [Mailbox(clock) for _ in outputs]
         self._gate = gate
-        self._orders_gate = gate if isinstance(gate, ControlGate) else None
-        if self._orders_gate is not None:
-            self._orders_gate.changed = self._orders_changed
+        self.control_gate = gate if isinstance(gate, ControlGate) else None
+        """The gate with all that the runtime may do with it; None where a test has another."""
+        if self.control_gate is not None:
+            self.control_gate.changed = self._orders_changed
+            self.control_gate.reset_soc = self._reset_soc
+            self.control_gate.release = self._release
+        acts = self.control_gate is not None and self.control_gate.mode == "control"
+        self._actor = Actor(self.control_gate, clock) if self.control_gate and acts else None
         self._interval_s = clock.real_s(poll_interval_s)
         self._patience_s = min(PATIENCE_S, 0.8 * self._interval_s)
         self._waiting_for: set[str] = set()
@@ -232,7 +238,7 @@ class Controller:
 
     def _orders(self, now_s: float) -> Orders:
         """Return the orders in effect; the same object while nothing about them changes."""
-        given = NO_ORDERS if self._orders_gate is None else self._orders_gate.orders(now_s)
+        given = NO_ORDERS if self.control_gate is None else self.control_gate.orders(now_s)
         both = self._standing(given)
         if self._standing_of is None or self._standing_of[1] != both:
             self._standing_of = given, both
@@ -243,7 +249,7 @@ class Controller:
         for event in state.events:
             level = logging.INFO if event.severity is None else logging.WARNING
             LOG.log(level, "%s: %s", event.pack, event.text)
-        gate = self._orders_gate
+        gate = self.control_gate
         if gate is not None and self.orders.full_charge and state.orders.full_charge is None:
             gate.fulfilled(RequestKind.FULL_CHARGE)
 
@@ -262,10 +268,22 @@ class Controller:
 
     def _publish(self, state: BankState) -> None:
         self.state = state
-        if self._orders_gate is not None:
-            self._orders_gate.saw(state)
+        if self.control_gate is not None:
+            self.control_gate.saw(state)
+        if self._actor is not None and not self._stopping:
+            self._actor.consider(state)
         for mailbox in self._mailboxes:
             mailbox.put(state)
+
+    def _reset_soc(self, pack: str, soc_percent: float, who: str) -> str | None:
+        member = self._by_pack[pack]
+        member.memory = member.engine.reset_soc(member.memory, soc_percent, f"reset by {who}")
+        return None
+
+    def _release(self, pack: str, who: str) -> str | None:
+        member = self._by_pack[pack]
+        before, member.memory = member.memory, member.engine.release(member.memory, who)
+        return "nothing is latched" if member.memory is before else None
 
     def _orders_changed(self) -> None:
         """Obey a new order at once, and save it."""
@@ -282,8 +300,8 @@ class Controller:
         if self._recognition is not None:
             records = self._recognition.records(records)
         records[BANK_RECORD] = self._bank.record(self._bank_memory)
-        if self._orders_gate is not None:
-            records[ORDERS_RECORD] = self._orders_gate.record()
+        if self.control_gate is not None:
+            records[ORDERS_RECORD] = self.control_gate.record()
         return records
 
     def output_status(self) -> dict[str, Mapping[str, object]]:
@@ -326,8 +344,8 @@ class Controller:
             for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
             if not named.control
         ]
-        if self._orders_gate is not None:
-            self._orders_gate.start()
+        if self.control_gate is not None:
+            self.control_gate.start()
         for thread in threads:
             thread.start()
         try:
@@ -362,8 +380,8 @@ class Controller:
         self._stopping = True
         if self.state is not None:
             self._publish(self._bank.stopping(self.state, self.clock.now_s()))
-        if self._orders_gate is not None:
-            await self._orders_gate.stop()  # a write that has begun comes to its end
+        if self.control_gate is not None:
+            await self.control_gate.stop()  # a write that has begun comes to its end
         await _cancel(pollers)  # closes every link
         await self._goodbye(control)
         for thread in threads:

@@ -15,8 +15,10 @@ from cellwarden.errors import WrongPassword
 from cellwarden.model import (
     SWITCHES,
     BankState,
+    Identity,
     Orders,
     Outcome,
+    Parameters,
     Request,
     RequestKind,
     Setting,
@@ -26,9 +28,9 @@ from cellwarden.model import (
 from cellwarden.runtime.audit import Audit, Entry, asked_text
 from cellwarden.runtime.orders import OrderBook
 from cellwarden.runtime.outcomes import refused
-from cellwarden.runtime.rights import ENGINE, Patience, Rights
+from cellwarden.runtime.rights import ENGINE, ENGINES_NAME, Patience, Rights
 from cellwarden.runtime.supervisor import attempt_async
-from cellwarden.runtime.writing import Desk
+from cellwarden.runtime.writing import NO_CONNECTION, Desk
 
 LOG = logging.getLogger(__name__)
 
@@ -78,9 +80,11 @@ class ControlGate:
     ) -> None:
         self.reset_soc: Callable[[str, float, str], str | None] | None = None
         """Resets the SoC of a pack to %, for somebody; returns why not."""
+        self.release: Callable[[str, str], str | None] | None = None
+        """Releases the latched trips of a pack, for somebody; returns why not."""
         self.changed: Callable[[], None] = lambda: None
         """Called when the orders have changed: they should be saved."""
-        self._mode = mode
+        self.mode = mode
         self._rights = rights
         self._desks = {desk.pack: desk for desk in desks}
         self._audit = audit
@@ -111,14 +115,14 @@ class ControlGate:
 
     def refusal(self, kind: RequestKind, pack: str, who: str) -> str | None:
         """Return why a request of this kind would be refused now, None if it would be tried."""
-        if kind.reaches_bms and self._mode == "monitor":
+        if kind.reaches_bms and self.mode == "monitor":
             return MONITOR
         if reason := self._rights.refusal(kind, who):
             return reason
         if pack and pack not in self._desks:
             return f"there is no pack {pack!r}: this bank has {', '.join(self._desks)}"
-        if kind is RequestKind.RESET_SOC and self.reset_soc is None:
-            return "the SoC estimator of this version cannot be reset"
+        if kind in (RequestKind.RESET_SOC, RequestKind.RELEASE) and self.reset_soc is None:
+            return "no engine is running: start the controller"
         if kind.reaches_bms:
             for desk in self._about(pack):
                 if reason := desk.refusal(kind):
@@ -173,6 +177,20 @@ class ControlGate:
             if desk is not None and (not desk.states or desk.states[-1].at_s < pack.at_s):
                 desk.states.append(pack)
 
+    @property
+    def packs(self) -> Sequence[str]:
+        """The names of all packs."""
+        return tuple(self._desks)
+
+    def parameters(self, pack: str) -> Parameters:
+        """Return what the engine works with for a pack: the configuration's."""
+        return self._desks[pack].parameters
+
+    def identity(self, pack: str) -> Identity | None:
+        """Return who answered last; None before that."""
+        states = self._desks[pack].states
+        return states[-1].identity if states else None
+
     # -- for the person at this computer, on the control loop ------------------------------------
 
     async def settings(self, pack: str) -> tuple[Mapping[str, Setting], Mapping[str, SettingValue]]:
@@ -185,12 +203,12 @@ class ControlGate:
         writer = guarded.writer
         if writer is None:
             return guarded.why_read_only
-        if writer.settings_behind_write and self._mode == "monitor":
+        if writer.settings_behind_write and self.mode == "monitor":
             return (
                 "its settings can be read only in a service mode, which is entered by a write, and"
                 f" {MONITOR}"
             )
-        return None if guarded.ready else "there is no connection to its BMS now"
+        return None if guarded.ready else NO_CONNECTION
 
     def unsettled(self) -> tuple[Entry, ...]:
         """Return what was left half done."""
@@ -275,6 +293,8 @@ class ControlGate:
             return refused(reason)
         if request.kind is RequestKind.RESET_SOC:
             return self._reset_soc(request)
+        if request.kind is RequestKind.RELEASE:
+            return self._release(request)
         if not request.kind.reaches_bms:
             return self._book.take(request, now_s)
         return _together([await self._on(desk, request) for desk in self._about(request.pack)])
@@ -307,7 +327,7 @@ class ControlGate:
         """Return why a switch stays off: protection stands above whoever asks (F46)."""
         if request.kind not in SWITCHES or request.value is not True:
             return None
-        name = _ENGINES_NAME[request.kind]
+        name = ENGINES_NAME[request.kind]
         for desk in self._about(request.pack):
             state = desk.states[-1] if desk.states else None
             if state is not None and getattr(state.switches, name) is False:
@@ -329,6 +349,20 @@ class ControlGate:
             if reason := self.reset_soc(desk.pack, float(value), request.who):
                 return refused(f"{desk.pack}: {reason}")
         return Outcome(verdict=Verdict.APPLIED, reason=f"the SoC is set to {value:g} %")
+
+    def _release(self, request: Request) -> Outcome:
+        assert self.release is not None
+        if request.dry_run:
+            return Outcome(verdict=Verdict.PLANNED, reason="latched trips would be released")
+        released, reasons = False, []
+        for desk in self._about(request.pack):
+            reason = self.release(desk.pack, request.who)
+            released |= reason is None
+            if reason is not None:
+                reasons.append(f"{desk.pack}: {reason}")
+        if not released:
+            return refused("; ".join(reasons))
+        return Outcome(verdict=Verdict.APPLIED, reason="released; what is still wrong trips again")
 
     async def _tell(self, request: Request, outcome: Outcome) -> None:
         """Log an outcome, and note in the audit log what no transaction has noted there."""
@@ -361,14 +395,6 @@ class ControlGate:
             entry.pack, entry.kind, entry.asked, entry.who, entry.verdict, entry.pack, entry.pack,
         )  # fmt: skip
 
-
-_ENGINES_NAME: Mapping[RequestKind, str] = {
-    RequestKind.CHARGE_SWITCH: "charge",
-    RequestKind.DISCHARGE_SWITCH: "discharge",
-    RequestKind.BALANCE_SWITCH: "balance",
-    RequestKind.HEATING_SWITCH: "heat",
-}
-"""Fields of `model.Switches`."""
 
 _WORST = (
     Verdict.HALF_DONE, Verdict.ROLLED_BACK, Verdict.REFUSED, Verdict.APPLIED, Verdict.PLANNED,

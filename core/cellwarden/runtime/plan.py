@@ -123,7 +123,8 @@ def _change(
     assert setting.step is not None  # parameters are numbers
     wanted = rounded(value, setting.step)
     low, high = setting.minimum, setting.maximum
-    if (low is not None and wanted < low) or (high is not None and wanted > high):
+    outside = (low is not None and wanted < low) or (high is not None and wanted > high)
+    if outside and not same(setting, wanted, held[name]):
         span = f"{_text(low, 'any')}..{_text(high, 'any')} {setting.unit}".rstrip()
         raise CommandRefused(f"{name} = {value:g} is outside {span}, which this device can hold")
     off = abs(wanted - value) > _ROUNDING * max(1.0, abs(value))

@@ -16,8 +16,10 @@ from cellwarden.config.settings import Settings
 from cellwarden.errors import ConfigError
 from cellwarden.runtime import folders
 from cellwarden.runtime.build import build
+from cellwarden.runtime.control import ControlServer
 from cellwarden.runtime.controller import Controller
 from cellwarden.runtime.keeper import Keeper
+from cellwarden.runtime.office import Office
 from cellwarden.runtime.status import StatusServer, document
 from cellwarden.runtime.store import Store
 from cellwarden.runtime.watchdog import Watchdog
@@ -94,7 +96,10 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
             settings.controller.mode,
         ),
     )
+    assert controller.control_gate is not None  # `build` has made it
+    control = ControlServer(runtime_folder, Office(controller.control_gate).answer)
     await status.start()
+    await control.start()
     loop.call_later(SETTLE_S, _leave_lasting_objects_alone)
     LOG.info(
         "%s: %d pack(s), %d output(s), mode %s",
@@ -108,6 +113,7 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
         await controller.run(stop)
     finally:
         watchdog.stop()
+        await control.stop()
         await status.stop()
     LOG.info("stopped")
 

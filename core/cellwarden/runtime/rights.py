@@ -12,6 +12,15 @@ OWNER = "params"
 """The person at this computer, as the user that the controller runs as."""
 
 
+ENGINES_NAME: Mapping[RequestKind, str] = {
+    RequestKind.CHARGE_SWITCH: "charge",
+    RequestKind.DISCHARGE_SWITCH: "discharge",
+    RequestKind.BALANCE_SWITCH: "balance",
+    RequestKind.HEATING_SWITCH: "heat",
+}
+"""Fields of `model.Switches`."""
+
+
 class Right(IntEnum):
     """Each right includes those below it."""
 
@@ -27,6 +36,8 @@ RIGHTS: Mapping[str, Right] = {right.name.lower(): right for right in Right}
 
 def needed(kind: RequestKind) -> Right:
     """Return the right that a kind of request needs."""
+    if kind is RequestKind.RELEASE:
+        return Right.SWITCHES  # it may close a switch again
     if not kind.reaches_bms:
         return Right.ORDERS
     return Right.SWITCHES if kind in SWITCHES else Right.SETTINGS

@@ -81,11 +81,21 @@ class StatusServer:
 
 def ask(folder: Path, timeout_s: float = 3.0) -> dict[str, object]:
     """Return the status document of the process that runs in a folder; LinkError if none does."""
-    path = folder / SOCKET_NAME
+    return exchange(folder / SOCKET_NAME, timeout_s)
+
+
+def exchange(path: Path, timeout_s: float, request: bytes = b"") -> dict[str, object]:
+    """Send a request, if there is one, and return the document that comes back.
+
+    LinkError, with what to do, if nobody answers.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(timeout_s)
             client.connect(str(path))
+            if request:
+                client.sendall(request)
+                client.shutdown(socket.SHUT_WR)
             chunks = []
             while chunk := client.recv(65536):
                 chunks.append(chunk)
@@ -106,5 +116,5 @@ def ask(folder: Path, timeout_s: float = 3.0) -> dict[str, object]:
     except ValueError as error:
         raise LinkError(str(path), "the answer ends too early: ask again") from error
     if not isinstance(answer, dict):
-        raise LinkError(str(path), "the answer is no status document")
+        raise LinkError(str(path), "the answer is no document")
     return answer

@@ -34,6 +34,7 @@ from cellwarden.runtime.transaction import Transaction
 
 LOG = logging.getLogger(__name__)
 
+NO_CONNECTION = "there is no connection to its BMS now"
 _STATES_KEPT = 5
 """How many decisions a calibration looks back on."""
 _SEEN_WITHIN_S = 8.0
@@ -77,7 +78,7 @@ class Desk:
         if writer is None:
             return self.guarded.why_read_only
         if not self.guarded.ready:
-            return "there is no connection to its BMS now"
+            return NO_CONNECTION
         if reason := writer.refusal(kind):
             return reason
         if kind in (RequestKind.PARAMETERS, RequestKind.PRESET):

@@ -107,6 +107,8 @@ class Daly:
             cycles=int(self._status["cycle_count"] or 0),
             charge_fet_on=bool(switches["charge_mos"]),
             discharge_fet_on=bool(switches["discharge_mos"]),
+            charge_switch_on=_switch(bits, fet_on=bool(switches["charge_mos"])),
+            discharge_switch_on=_switch(bits, fet_on=bool(switches["discharge_mos"])),
             balancing=daly.balance_mask(balance[0].data) != 0 if balance else None,
             alarms=table.FAULT_WORD.alarms_of(bits or 0),
             alarm_bits=bits,
@@ -218,6 +220,11 @@ class Daly:
         )
         self._known.add(command)
         return [frame for frame in frames if isinstance(frame, daly.Reply)]
+
+
+def _switch(faults: int | None, *, fet_on: bool) -> bool | None:
+    """Return what its owner wants of a MOS: told by the board only while no fault may hold it."""
+    return True if fet_on else None if faults or faults is None else False
 
 
 def _number(value: Value) -> float:

@@ -4,7 +4,7 @@ The codec rounds to what the identifiers can carry: 1 mV, 10 mV, 10 mA, 1 %, 1 Â
 """
 
 from cellwarden.model import AlarmKind, Parameters, preset
-from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
+from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Identifier, Value
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
 
 # Kinds that two bits stand for set the first: a battery, not a box, over temperature.
@@ -48,7 +48,7 @@ def settings_values(
     for row in SETTINGS:
         value = getattr(parameters, row.parameter) if row.parameter else None
         if value is not None:
-            values[row.name] = value
+            values[row.name] = _within(row, value)
     return values | {
         "pack_ovp": cells * parameters.cell_overvoltage_v,
         "pack_uvp": cells * parameters.cell_undervoltage_v,
@@ -56,6 +56,14 @@ def settings_values(
         "device_id": name[:8],
         "manufacturer_id": f"{name:<12.12}{_MODEL}",
     }
+
+
+def _within(row: Identifier, value: float) -> float:
+    """Return the nearest value that the identifier takes."""
+    if row.span is None:
+        return value
+    low, high = (float(row.value(count)) for count in row.span)
+    return min(max(value, low), high)
 
 
 def snapshot_values(snapshot: PackSnapshot) -> dict[str, Value | tuple[float, ...]]:

@@ -1,0 +1,79 @@
+"""Mode `control`: sees to it that a BMS's switches are as the engine wants them.
+
+Through the gate like everybody else. What the device cannot do stays in the state, and the limits
+do the work instead.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from cellwarden.clock import Clock
+from cellwarden.model import BankState, Outcome, PackPhase, PackState, Reading, Request, RequestKind
+from cellwarden.runtime.gate import ControlGate
+from cellwarden.runtime.rights import ENGINE, ENGINES_NAME
+
+LOG = logging.getLogger(__name__)
+
+AGAIN_S = 10.0
+"""Real s before a switch is asked for once more (F26)."""
+
+
+class Actor:
+    """Asks for switches. Used on the control loop only."""
+
+    def __init__(self, gate: ControlGate, clock: Clock) -> None:
+        self._gate = gate
+        self._clock = clock
+        self._asked_s: dict[tuple[str, RequestKind], float] = {}
+        self._told: dict[tuple[str, RequestKind], str] = {}
+        """Why a switch could not be set, as it was last logged."""
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+
+    def consider(self, state: BankState) -> None:
+        """Ask for each switch that is not as the engine wants it."""
+        for pack in state.packs:
+            if pack.phase is not PackPhase.ONLINE or pack.reading is None:
+                continue
+            for kind, name in ENGINES_NAME.items():
+                wanted = getattr(pack.switches, name)
+                if wanted is not None and _is(kind, pack.reading) is not wanted:
+                    self._ask(pack, kind, on=wanted)
+                else:
+                    self._told.pop((pack.pack, kind), None)
+
+    def _ask(self, pack: PackState, kind: RequestKind, *, on: bool) -> None:
+        key = pack.pack, kind
+        now_s = self._clock.now_s()
+        last_s = self._asked_s.get(key)
+        if last_s is not None and self._clock.real_s(now_s - last_s) < AGAIN_S:
+            return
+        if reason := self._gate.refusal(kind, pack.pack, ENGINE):
+            if self._told.get(key) != reason:
+                self._told[key] = reason
+                LOG.warning(
+                    "%s: the engine wants the %s %s, but %s; the limits do it instead",
+                    pack.pack, kind.value, "on" if on else "off", reason,
+                )  # fmt: skip
+            return
+        self._asked_s[key] = now_s
+        request = Request(kind=kind, pack=pack.pack, value=on, who=ENGINE)
+        task = asyncio.create_task(self._gate.ask(request), name=f"engine: {kind.value}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+_SWITCH: Mapping[RequestKind, tuple[str, str]] = {
+    RequestKind.CHARGE_SWITCH: ("charge_switch_on", "charge_fet_on"),
+    RequestKind.DISCHARGE_SWITCH: ("discharge_switch_on", "discharge_fet_on"),
+    RequestKind.BALANCE_SWITCH: ("balance_switch_on", "balance_switch_on"),
+    RequestKind.HEATING_SWITCH: ("heating_switch_on", "heating"),
+}
+
+
+def _is(kind: RequestKind, reading: Reading) -> bool | None:
+    """Return how a switch stands; where the device does not tell that, what it does."""
+    switch, effect = _SWITCH[kind]
+    on: bool | None = getattr(reading, switch)
+    does: bool | None = getattr(reading, effect)
+    return does if on is None else on

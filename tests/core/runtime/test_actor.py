@@ -1,0 +1,128 @@
+"""Mode `control`: the engine's wishes for switches reach the device, and not too often."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cellwarden.clock import Clock
+from cellwarden.model import PackPhase, Request, RequestKind, Switches
+from cellwarden.runtime.actor import AGAIN_S, Actor
+from cellwarden.runtime.audit import Audit
+from cellwarden.runtime.gate import ControlGate
+from cellwarden.runtime.guarded import Guarded
+from cellwarden.runtime.rights import Rights
+from cellwarden.runtime.writing import Desk
+from support.states import bank_state, pack_state
+from support.writable import LFP, WritablePack
+
+
+class HandClock(Clock):
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_s = 1000.0
+
+    def now_s(self) -> float:
+        return self.at_s
+
+
+class World:
+    def __init__(self, folder: Path, mode: str = "control") -> None:
+        self.pack = WritablePack()
+        self.clock = HandClock()
+        self.audit = Audit(folder)
+        self.guarded = Guarded(self.pack, "left")
+        self.gate = ControlGate(
+            mode=mode,
+            rights=Rights({}),
+            desks=[Desk(self.guarded, LFP, self.audit, lambda _: asyncio.sleep(0))],
+            audit=self.audit,
+            clock=self.clock,
+        )
+        self.actor = Actor(self.gate, self.clock)
+
+    async def open(self) -> None:
+        await self.guarded.open()
+        await self.guarded.poll()
+        self.gate.start()
+
+    async def decide(self, wanted: Switches, after_s: float = 1.0, **changes: object) -> None:
+        """Let a decision come that wants these switches of the pack as it is."""
+        self.clock.at_s += after_s
+        reading = await self.guarded.poll()
+        state = pack_state("left", reading=reading, switches=wanted, at_s=self.clock.at_s)
+        self.actor.consider(bank_state(packs=(replace(state, **changes),)))  # type: ignore[arg-type]
+        await asyncio.gather(*self.actor._tasks)
+
+
+def test_the_engine_opens_and_closes_a_switch_in_its_own_name(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(charge=False))
+        assert world.pack.written == [("charge_switch", False)]
+        await world.decide(Switches(charge=True), after_s=AGAIN_S)
+        assert world.pack.held["charge_switch"] is True
+        assert [entry.who for entry in world.audit.entries()] == ["engine", "engine"]
+
+    asyncio.run(test())
+
+
+def test_what_is_so_already_or_not_wanted_is_left_alone(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches())
+        await world.decide(Switches(charge=True, discharge=True))
+        await world.decide(Switches(charge=False), phase=PackPhase.LOST)
+        assert world.pack.written == []
+
+    asyncio.run(test())
+
+
+def test_a_switch_that_does_not_obey_is_asked_for_every_10_s_and_no_faster(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        world.pack.ignores = {"discharge_switch"}
+        for _ in range(25):
+            await world.decide(Switches(discharge=False))
+        assert len(world.pack.written) == 3
+
+    asyncio.run(test())
+
+
+def test_what_cannot_be_done_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        world.pack.cannot[RequestKind.HEATING_SWITCH] = "this board has no heating"
+        for _ in range(30):
+            await world.decide(Switches(heat=False))
+        assert world.pack.written == []
+
+    asyncio.run(test())
+    told = [r for r in caplog.records if "this board has no heating" in r.getMessage()]
+    assert len(told) == 1
+    assert "the limits do it instead" in told[0].getMessage()
+
+
+def test_a_person_cannot_close_what_the_engine_holds_open(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(charge=False))
+        world.gate.saw(
+            bank_state(packs=(pack_state("left", switches=Switches(charge=False), at_s=2000.0),))
+        )
+
+        outcome = await world.gate.ask(
+            Request(kind=RequestKind.CHARGE_SWITCH, pack="left", value=True, who="params")
+        )
+        assert "the engine keeps the charge switch off" in outcome.reason
+        assert world.pack.held["charge_switch"] is False
+
+    asyncio.run(test())
