@@ -11,7 +11,7 @@ from cellwarden.model import Reading
 
 Values = tuple[float | None, ...]
 
-STEP_V = 0.015
+STEP_V = 0.008
 """Of the mean cell, from one reading to the next: no relaxation does it, only a current (ours)."""
 STEP_C = 0.1
 """A change of the current, in C, that the voltage must answer."""
@@ -24,6 +24,8 @@ NUMB_V = 0.001
 ANSWER_V = 0.003
 """Voltage that answers a current step; against its sign it is a reversal from `REVERSED_V` on."""
 REVERSED_V = 0.005
+RAMP_PART = 0.5
+"""After a step the voltage moves on by less than this part of it."""
 STEPS = 3
 """As many in a row condemn a current, and as many good ones acquit it (ours)."""
 PAIRED_S = 5.0
@@ -152,14 +154,17 @@ class Coherence:
         if last is None or gap_s is None or gap_s > PAIRED_S:
             return steps._replace(base=None, last=now, pending=False)
         if steps.pending and steps.base is not None:
-            judged = self._judge(steps, now[0] - steps.base[0], now[1] - steps.base[1])
+            volts, amps = now[0] - steps.base[0], now[1] - steps.base[1]
+            # A ramp, as at the end of a discharge, is no step of a current.
+            ramp = abs(now[0] - last[0]) > RAMP_PART * abs(last[0] - steps.base[0])
+            judged = self._judge(steps, volts, amps, ramp=ramp)
             return judged._replace(base=None, last=now, pending=False)
         volts, amps = now[0] - last[0], now[1] - last[1]
         if -STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a:
             return steps._replace(last=now)
         return steps._replace(base=last, last=now, pending=True)
 
-    def _judge(self, steps: Steps, volts: float, amps: float) -> Steps:
+    def _judge(self, steps: Steps, volts: float, amps: float, *, ramp: bool) -> Steps:
         """Return the steps after one whole step of voltage and current."""
         moved_v, moved_a = abs(volts), abs(amps)
         if moved_a >= self._step_a and moved_v >= ANSWER_V:
@@ -178,7 +183,7 @@ class Coherence:
                 bad = steps.sign_bad or turned >= STEPS
                 return steps._replace(reversed=turned, good=0, sign_bad=bad)
             return steps
-        lame = moved_v >= STEP_V and moved_a < self._still_a
+        lame = moved_v >= STEP_V and moved_a < self._still_a and not ramp
         numb = moved_a >= self._numb_a and moved_v < NUMB_V
         if not lame and not numb:
             return steps

@@ -14,6 +14,7 @@ from cellwarden.engine import record as records
 from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
+from cellwarden.engine.coherence import Steps
 from cellwarden.engine.limit_rules import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
@@ -149,6 +150,10 @@ class Engine:
         """
         watches = memory.alarms.watches
         latched = [w.alarm.kind.value for w in watches if w.latched and w.alarm is not None]
+        senses = memory.senses
+        if senses.track.steps.sign_bad:  # while nothing flows it cannot prove itself
+            latched.append(AlarmKind.WIRING.value)
+            senses = replace(senses, track=senses.track._replace(steps=Steps()))
         if not latched:
             return memory
         alarms = memory.alarms
@@ -157,7 +162,8 @@ class Engine:
         )
         insight = memory.insight
         news = (*insight.news, f"released by {who}: {', '.join(latched)}")
-        return replace(memory, alarms=alarms, insight=insight._replace(news=news))
+        insight = insight._replace(news=news)
+        return replace(memory, senses=senses, alarms=alarms, insight=insight)
 
     def record(self, memory: PackMemory, now_s: float) -> dict[str, object]:
         """Return what must survive a restart, in JSON types; durations, no clock times."""

@@ -30,6 +30,10 @@ SUM_AGREEMENT_V = 0.25
 what one wrong cell would make (ours)."""
 
 
+GARBLED_CELLS = 3
+"""As many cells that cannot be, or a quarter of them, and the whole frame is garbage (ours)."""
+
+
 class Essential(NamedTuple):
     """Something decisions rest on, and what is left of the limits without it."""
 
@@ -61,7 +65,11 @@ FROZEN_CELL = Essential(  # F1
     "voltage of a cell that stands still", AlarmKind.IMPLAUSIBLE_DATA, 0.5, 0.5, "it moves again"
 )
 REVERSED = Essential(  # F13
-    "sign of the current", AlarmKind.WIRING, 0.0, 0.0, "the voltage follows the current"
+    "sign of the current",
+    AlarmKind.WIRING,
+    0.0,
+    0.0,
+    "the voltage follows the current again, or somebody releases it",
 )
 FROZEN_SENSOR = Essential(  # F19
     "battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0, "it moves again"
@@ -119,6 +127,8 @@ class Senses:
     open_wires: tuple[int, ...] = ()
     """First cell, from 0, of each pair with an open sense wire between."""
     track: Track = NOTHING_SEEN
+    garbled: bool = False
+    """The newest reading was refused because too much of it cannot be; the next one is not."""
 
 
 Unknown = tuple[Essential, tuple[str, ...]]
@@ -159,6 +169,9 @@ class Plausibility:
         view, wires = self._judge(trial, senses, reading, recent=recent)
         if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
             return _refused(senses, reading, "nothing in it can be believed", now_s)
+        if recent and not senses.garbled and self._garbled(trial, heard_s):  # F45
+            senses = replace(senses, track=track, told=reading, garbled=True)
+            return _refused(senses, reading, "too much of it cannot be", now_s)
         track = self._coherence.follow(track, view, gap_s)
         view, faults = _with_track(trial, view, track)
         if wires:
@@ -198,6 +211,11 @@ class Plausibility:
         if not age_s >= 0:  # also NaN
             return "it was not heard in the past"
         return "it is too old" if age_s > self._max_age_s else None
+
+    def _garbled(self, trial: Trial, heard_s: float) -> bool:
+        """Return whether so many cells are doubtful that the frame is, not the cells."""
+        now = sum(s.last_s == heard_s and s.what.startswith(CELLS.what) for s in trial.suspects)
+        return now >= max(GARBLED_CELLS, self._count // 4)
 
     def _judge(
         self, trial: Trial, senses: Senses, reading: Reading, *, recent: bool

@@ -1,0 +1,174 @@
+"""Every fault of the list in every operation: what must happen happens, in time.
+
+`UPDATE_DOCS=1 pytest tests/core/engine/test_fault_list.py` writes docs/faults.md anew.
+"""
+
+import ast
+import os
+from functools import cache
+
+import pytest
+
+from cellwarden.model import AlarmKind, AlarmSource, PackState, Severity
+from cellwarden_hardware.simulator.pack_faults import PackFaults
+from support.fault_house import OPERATIONS, FaultHouse
+from support.fault_list import FAULTS, Fault
+from support.tools import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "faults.md"
+HEAD = """\
+# Faults to survive
+
+What a pack, its BMS, a charger, a file or a person can do wrong, and what happens then. This page
+is made from `tests/support/fault_list.py`: each row is tried with the real engine at one reading a
+second, in each operation that it names, on a simulated LiFePO4 pack of 16 cells that was well
+before. "Half", "stop" and "lost" are the limits that the engine gives then; the time counts from
+the first wrong reading.
+
+Operations: charging, discharging, idle, full (99 %, charging), empty (4 %, discharging),
+cold (-8 °C, discharging).
+"""
+
+TRIALS = [
+    pytest.param(fault, operation, id=f"F{fault.number} {fault.what}, {operation}")
+    for fault in FAULTS
+    if fault.inject is not None
+    for operation in fault.operations
+]
+
+
+@pytest.mark.parametrize(("fault", "operation"), TRIALS)
+def test_what_must_happen_happens_in_time(fault: Fault, operation: str) -> None:
+    assert fault.inject is not None
+    assert fault.shows is not None
+    house = FaultHouse(OPERATIONS[operation])
+    started = len(house.states)
+    fault.inject(house)
+    house.run(fault.within_s)
+    states = house.states[started:]
+    if fault.shows.quiet:
+        tripped = {a.kind for state in states for a in own_trips(state)}
+        assert tripped <= expected_trips(operation)
+        assert house.state.reading is not None
+        assert house.state.soc_percent == pytest.approx(
+            untouched(operation, len(states)).soc_percent, abs=1.0
+        )
+    else:
+        met = [fault.shows.met(state) for state in states]
+        assert any(met), f"never; last alarms: {[a.text for a in house.state.alarms]}"
+    for state in states:
+        for alarm in state.alarms:
+            assert alarm.releases
+            assert not (alarm.blocks_charge and state.charge_allowed)
+            assert not (alarm.blocks_discharge and state.discharge_allowed)
+
+
+LATCHED = {AlarmKind.CELL_FAILURE, AlarmKind.FET_STUCK, AlarmKind.WIRING}
+"""What waits for a person."""
+PASSING = [
+    pytest.param(fault, id=f"F{fault.number} {fault.what}")
+    for fault in FAULTS
+    if fault.inject is not None and "discharging" in fault.operations
+]
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_that_has_passed_is_forgotten_unless_it_waits_for_a_person(fault: Fault) -> None:
+    assert fault.inject is not None
+    house = FaultHouse(OPERATIONS["discharging"])
+    fault.inject(house)
+    house.run(fault.within_s)
+    house.pack.faults = PackFaults(settings={"cell_overvoltage_v": 3.6, "cell_count": 16.0})
+    house.obeys, house.demand_a = True, -10.0
+    house.run(20)
+    for which in ("charge", "discharge"):
+        house.pack.pack.set_switch(which, on=True)
+    for _ in range(30):  # a load that steps, so that a current may prove itself
+        house.demand_a = -40.0 if house.demand_a == -10.0 else -10.0
+        house.run(6)
+    left = {a.kind for a in own_trips(house.state)}
+    assert left <= LATCHED
+    house.memory = house.engine.release(house.memory, "test")
+    house.run(60)
+    assert own_trips(house.state) == []
+    assert house.state.limits.dcl_a > 0  # less where a trip has set the SoC to empty
+
+
+def own_trips(state: PackState) -> list:
+    return [
+        a
+        for a in state.alarms
+        if a.severity is Severity.PROTECTION and a.source is AlarmSource.ENGINE
+    ]
+
+
+@cache
+def expected_trips(operation: str) -> frozenset:
+    """What trips without any fault too, such as the cold."""
+    house = FaultHouse(OPERATIONS[operation])
+    return frozenset(a.kind for state in house.run(120) for a in own_trips(state))
+
+
+@cache
+def untouched(operation: str, seconds: int) -> PackState:
+    house = FaultHouse(OPERATIONS[operation])
+    return house.run(seconds)[-1]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_healthy_pack_shows_no_fault(operation: str) -> None:
+    house = FaultHouse(OPERATIONS[operation])
+    kinds = {a.kind.name for state in house.run(600) for a in state.alarms}
+    assert kinds <= {
+        "cold": {"CHARGE_UNDERTEMPERATURE"},
+        "empty": {"LOW_SOC", "CELL_UNDERVOLTAGE", "PACK_UNDERVOLTAGE", "CELL_DIFFERENCE"},
+        "full": {"CELL_OVERVOLTAGE"},
+    }.get(operation, set())
+
+
+def test_every_fault_of_the_list_has_a_row_that_is_shown_or_says_why_not() -> None:
+    assert {fault.number for fault in FAULTS} == set(range(1, 51))
+    for fault in FAULTS:
+        shown = (fault.inject is not None) or bool(fault.elsewhere) or bool(fault.later)
+        assert shown, fault.what
+        assert (fault.inject is None) is (fault.shows is None), fault.what
+
+
+@pytest.mark.parametrize("named", sorted({name for fault in FAULTS for name in fault.elsewhere}))
+def test_a_test_that_a_row_names_is_there(named: str) -> None:
+    path, _, test = named.partition("::")
+    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+    tests = {
+        n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not test or test in tests
+
+
+def shown_by(fault: Fault) -> str:
+    parts = []
+    if fault.inject is not None:
+        every = fault.operations == tuple(OPERATIONS)
+        parts.append("every operation" if every else ", ".join(fault.operations))
+    parts += [f"`{name}`" for name in fault.elsewhere]
+    parts += [fault.later] if fault.later else []
+    return "; ".join(parts)
+
+
+def page() -> str:
+    rows = [
+        "| fault | what is wrong | what must happen | within | shown in |",
+        "|---|---|---|---|---|",
+    ]
+    for fault in FAULTS:
+        steady = fault.inject is None or (fault.shows is not None and fault.shows.quiet)
+        within = "" if steady else f"{fault.within_s} s"
+        rows.append(
+            f"| F{fault.number} | {fault.what} | {fault.must} | {within} | {shown_by(fault)} |"
+        )
+    return "\n".join([HEAD, *rows, ""])
+
+
+def test_the_page_is_made_of_the_list() -> None:
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(page(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page(), "run it again with UPDATE_DOCS=1"

@@ -1,0 +1,489 @@
+"""The faults to survive, F1 to F50: what is done to a pack, and what must happen, how soon.
+
+Each row is tried in every operation that it names. Faults of files, links, writes and of the bank
+are shown by tests of their own, which the row names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cellwarden.model import AlarmKind, PackPhase, PackState, Severity
+from support.fault_house import CCL_A, DCL_A, OPERATIONS, FaultHouse
+
+ALL = tuple(OPERATIONS)
+FLOWING = ("charging", "discharging", "cold")
+STEPPING = ("charging", "discharging")
+"""Where the load steps by more than 0.1 C."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Must:
+    """What must be so within the time, in one and the same state; then the rest of the trial."""
+
+    kind: AlarmKind | None = None
+    severity: Severity | None = None
+    no_charge: bool = False
+    no_discharge: bool = False
+    half: bool = False
+    """Both limits at no more than half of what the pack may."""
+    no_balancing: bool = False
+    lost: bool = False
+    quiet: bool = False
+    """Nothing trips that would not trip without the fault, and the SoC stays what it is."""
+
+    def met(self, state: PackState) -> bool:
+        """Return whether a state shows it."""
+        alarms = [a for a in state.alarms if self.kind is None or a.kind is self.kind]
+        if self.severity is not None:
+            alarms = [a for a in alarms if a.severity is self.severity]
+        if self.no_balancing:
+            alarms = [a for a in alarms if a.blocks_balance]
+        wants_alarm = self.kind is not None or self.severity is not None or self.no_balancing
+        if wants_alarm and not alarms:
+            return False
+        limits = state.limits
+        return (
+            not (self.no_charge and limits.ccl_a > 0)
+            and not (self.no_discharge and limits.dcl_a > 0)
+            and not (self.half and (limits.ccl_a > CCL_A / 2 or limits.dcl_a > DCL_A / 2))
+            and not (self.lost and state.phase is not PackPhase.LOST)
+        )
+
+
+BOTH = {"no_charge": True, "no_discharge": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault, or one form of it."""
+
+    number: int
+    what: str
+    must: str
+    """For people."""
+    within_s: int = 3
+    operations: tuple[str, ...] = ALL
+    inject: Callable[[FaultHouse], None] | None = None
+    shows: Must | None = None
+    elsewhere: tuple[str, ...] = ()
+    """Tests that show it, where it is none of a pack's values."""
+    later: str = ""
+    """Why nothing shows it yet."""
+
+
+def switch(**faults: object) -> Callable[[FaultHouse], None]:
+    """Turn switches on and let the trial run."""
+
+    def inject(house: FaultHouse) -> None:
+        for name, value in faults.items():
+            setattr(house.faults, name, value)
+
+    return inject
+
+
+def once(**faults: object) -> Callable[[FaultHouse], None]:
+    """Turn switches on for one reading."""
+
+    def inject(house: FaultHouse) -> None:
+        before = {name: getattr(house.faults, name) for name in faults}
+        switch(**faults)(house)
+        house.run(1)
+        switch(**before)(house)
+
+    return inject
+
+
+def load(current_a: float, *, obeys: bool = False) -> Callable[[FaultHouse], None]:
+    """Let load or charger do as they like."""
+
+    def inject(house: FaultHouse) -> None:
+        house.demand_a, house.obeys = current_a, obeys
+
+    return inject
+
+
+def _weld(house: FaultHouse) -> None:
+    house.pack.open_switches()
+    house.faults.welded = True
+    house.obeys = False
+
+
+def _clock(by_s: float) -> Callable[[FaultHouse], None]:
+    def inject(house: FaultHouse) -> None:
+        house.now_s += by_s
+
+    return inject
+
+
+def _pulsed_overload(house: FaultHouse) -> None:
+    """Two seconds above the limit, one below; the root mean square is above."""
+    house.obeys = False
+    for _ in range(30):
+        for current_a in (-115.0, -115.0, -95.0):
+            house.demand_a = current_a
+            house.run(1)
+
+
+def _shorts(house: FaultHouse) -> None:
+    for _ in range(4):
+        once(short_circuit=True)(house)
+        house.run(62)
+
+
+def _slow_bms(house: FaultHouse) -> None:
+    """Overload a pack whose BMS is set to look on for five minutes."""
+    house.pack.pack.set_parameter("discharge_overcurrent_delay_s", 300.0)
+    load(-110.0)(house)
+
+
+def _charger_ignores(house: FaultHouse) -> None:
+    """Charge in the cold, which the engine forbids and this BMS allows."""
+    house.pack.pack.set_parameter("charge_undertemperature_c", -30.0)
+    house.pack.pack.set_parameter("charge_undertemperature_recovery_c", -20.0)
+    house.run(10)
+    load(20.0)(house)
+
+
+def _sunny_frost(house: FaultHouse) -> None:
+    pack = house.pack.pack
+    pack.ambient_c = pack.battery.temperature_c = -25.0
+    house.demand_a = 30.0
+
+
+def _repeat(house: FaultHouse) -> None:
+    """Every reading comes again twice, and once more late (F31)."""
+    read, older = house.pack.read, []
+
+    def doubled(now_s: float):  # type: ignore[no-untyped-def]
+        reading = read(now_s)
+        for late in (*older[-1:], reading, reading):
+            house.memory, _ = house.engine.step(house.memory, late, now_s)
+        older.append(reading)
+        return reading
+
+    house.pack.read = doubled  # type: ignore[method-assign]
+
+
+_K, _W, _P = AlarmKind, Severity.WARNING, Severity.PROTECTION
+_PROTECTION = "tests/core/engine/test_protection.py"
+_ENGINE = "tests/core/engine/test_engine.py"
+_STORE = "tests/core/runtime/test_store.py"
+_CONTROLLER = "tests/core/runtime/test_controller.py"
+_TRANSACTION = "tests/core/runtime/test_transaction.py"
+_GATE = "tests/core/runtime/test_gate.py"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        number=1, what="one cell frozen while current flows",
+        must="named from its standing still beside the others; both limits at half",
+        within_s=60, operations=FLOWING, inject=switch(frozen_cell=5),
+        shows=Must(kind=_K.IMPLAUSIBLE_DATA, half=True),
+    ),
+    Fault(
+        number=2, what="all values frozen, frames still coming, current flowing",
+        must="the pack counts as lost: nothing allowed", within_s=66,
+        operations=("charging", "discharging", "full", "empty", "cold"),
+        inject=switch(frozen=True), shows=Must(lost=True, **BOTH),
+    ),
+    Fault(
+        number=2, what="all values frozen at rest, the BMS's clock too",
+        must="the pack counts as lost: nothing allowed", within_s=190, operations=("idle",),
+        inject=switch(frozen=True), shows=Must(lost=True, **BOTH),
+    ),
+    Fault(
+        number=3, what="no frames", must="nothing allowed; comes back by itself", within_s=10,
+        inject=switch(silent=True), shows=Must(kind=_K.BMS_LOST, lost=True, **BOTH),
+    ),
+    Fault(
+        number=4, what="NaN and infinity",
+        must="never compared nor stored; nothing allowed while cells are unknown", within_s=3,
+        inject=switch(not_a_number=True), shows=Must(severity=_P, **BOTH),
+    ),
+    Fault(
+        number=5, what="a cell reads 0 V in one reading", must="that value is ignored",
+        within_s=30, inject=once(cell_reads_v=((5, 0.0),)), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=5, what="a cell reads 0 V again and again", must="lost cell (code 9), both stop",
+        within_s=2, inject=switch(cell_reads_v=((5, 0.0),)),
+        shows=Must(kind=_K.BALANCE_WIRE_OPEN, **BOTH),
+    ),
+    Fault(
+        number=5, what="a cell reads above 5 V again and again",
+        must="lost cell (code 9), both stop", within_s=2,
+        inject=switch(cell_reads_v=((5, 5.2),)), shows=Must(kind=_K.BALANCE_WIRE_OPEN, **BOTH),
+    ),
+    Fault(
+        number=6, what="a sense wire is open",
+        must="code 9, no balancing; half of the limits while the mean of the pair is safe",
+        within_s=2, inject=switch(open_wire=6),
+        shows=Must(kind=_K.BALANCE_WIRE_OPEN, no_balancing=True, half=True),
+    ),
+    Fault(
+        number=7, what="two sense wires swapped", must="wiring fault, both stop", within_s=2,
+        inject=switch(swapped_wire=6), shows=Must(kind=_K.WIRING, **BOTH),
+    ),
+    Fault(
+        number=8, what="a balance lead of 0.5 ohm", must="code 8, balancing locked", within_s=10,
+        inject=switch(wire_ohm=(3, 0.5)),
+        shows=Must(kind=_K.BALANCE_WIRE, severity=_P, no_balancing=True),
+    ),
+    Fault(
+        number=9, what="a bad busbar of 2 mΩ", must="charging and discharging go on safely",
+        within_s=120, inject=switch(busbar_ohm=(8, 0.002)), shows=Must(quiet=True),
+        later="naming the busbar is a diagnosis, not a protection",
+    ),
+    Fault(
+        number=10, what="one cell measured 20 mV too high",
+        must="nothing trips; the planner of the balancer rests on charge, not on this",
+        within_s=120, operations=("charging", "discharging", "idle", "empty", "cold"),
+        inject=switch(cell_offset_v=(3, 0.020)), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=11, what="pack voltage 1.5 % off the sum of the cells", must="warning",
+        within_s=15, inject=switch(sum_error=0.015),
+        shows=Must(kind=_K.IMPLAUSIBLE_DATA, severity=_W),
+    ),
+    Fault(
+        number=11, what="pack voltage 4 % off the sum of the cells", must="both stop",
+        within_s=3, inject=switch(sum_error=0.04), shows=Must(kind=_K.IMPLAUSIBLE_DATA, **BOTH),
+    ),
+    Fault(
+        number=12, what="current stuck at 0 while the load steps",
+        must="it is no longer believed; both limits at half, SoC band grows", within_s=60,
+        operations=STEPPING, inject=switch(current_reads_a=0.0),
+        shows=Must(kind=_K.CURRENT_SENSOR, half=True),
+    ),
+    Fault(
+        number=13, what="current of the wrong sign", must="wiring fault, both stop", within_s=60,
+        operations=STEPPING, inject=switch(current_reversed=True),
+        shows=Must(kind=_K.WIRING, **BOTH),
+    ),
+    Fault(
+        number=14, what="current 0.5 A and 2 % off", must="nothing trips; the offset is learned",
+        within_s=120, inject=switch(current_offset_a=0.5, current_gain=1.02),
+        shows=Must(quiet=True),
+        elsewhere=("tests/core/engine/test_soc_estimator.py",),
+    ),
+    Fault(
+        number=15, what="a current spike of one sample", must="nothing trips", within_s=60,
+        inject=once(current_reads_a=-390.0), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=16, what="a load pulsed around the limit", must="trips by its heat (I²t)",
+        within_s=10, operations=("discharging",), inject=_pulsed_overload,
+        shows=Must(kind=_K.DISCHARGE_OVERCURRENT, severity=_P, no_discharge=True),
+    ),
+    Fault(
+        number=17, what="an overload that stays",
+        must="trips, is released three times, then stays until somebody releases it",
+        within_s=33, operations=("discharging",), inject=_slow_bms,
+        shows=Must(kind=_K.DISCHARGE_OVERCURRENT, severity=_P, no_discharge=True),
+        elsewhere=(
+            "tests/core/engine/test_overload.py::test_a_load_that_stays_latches_after_three_releases",
+        ),
+    ),
+    Fault(
+        number=18, what="the BMS reports a short circuit", must="both stop at once", within_s=1,
+        inject=switch(short_circuit=True), shows=Must(kind=_K.SHORT_CIRCUIT, **BOTH),
+    ),
+    Fault(
+        number=18, what="a fourth short circuit within ten minutes",
+        must="stays until somebody releases it", within_s=1, operations=("idle",),
+        inject=_shorts, shows=Must(kind=_K.SHORT_CIRCUIT, **BOTH),
+    ),
+    Fault(
+        number=19, what="T1 vanishes", must="a fault, not a sensor that was never fitted",
+        within_s=5, inject=switch(sensor_reads_c=(1, None)),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
+    ),
+    Fault(
+        number=19, what="T1 shorted or open (-60 °C)", must="not believed, T2 rules",
+        within_s=5, inject=switch(sensor_reads_c=(1, -60.0)),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
+    ),
+    Fault(
+        number=19, what="T1 steps by 30 K", must="both differ: warning, the worse one rules",
+        within_s=10, operations=("charging", "discharging", "idle", "full", "empty"),
+        inject=switch(sensor_reads_c=(1, 55.5)),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W, no_charge=True),
+    ),
+    Fault(
+        number=19, what="every battery sensor vanishes", must="charging stops", within_s=5,
+        inject=switch(sensors_lost=True),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_P, no_charge=True),
+    ),
+    Fault(
+        number=20, what="T1 and T2 differ by 25 K", must="warning, the worse one rules",
+        within_s=10, operations=("charging", "discharging", "idle", "full", "empty"),
+        inject=switch(sensor_reads_c=(1, 0.0)),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
+    ),
+    Fault(
+        number=21, what="the MOSFET sensor vanishes", must="both limits at half", within_s=5,
+        inject=switch(mos_sensor_lost=True), shows=Must(kind=_K.TEMPERATURE_SENSOR, half=True),
+    ),
+    Fault(
+        number=22, what="noise around a threshold for an hour",
+        must="one trip and one release at most",
+        elsewhere=(f"{_PROTECTION}::test_noise_around_a_threshold_for_an_hour_trips_once",),
+    ),
+    Fault(
+        number=23, what="one cell too high and another too low",
+        must="cell failure, both stop, no release by itself", within_s=3,
+        inject=switch(cell_reads_v=((2, 3.68), (9, 2.60))),
+        shows=Must(kind=_K.CELL_FAILURE, **BOTH),
+    ),
+    Fault(
+        number=24, what="a cell at 1.2 V",
+        must="a dead cell: neither charged nor discharged", within_s=3,
+        inject=switch(cell_reads_v=((4, 1.2),)), shows=Must(kind=_K.SHUTDOWN, **BOTH),
+    ),
+    Fault(
+        number=24, what="a cell just below shutdown voltage",
+        must="no discharge, at most 0.05 C of charge",
+        elsewhere=("tests/core/engine/test_limits.py",),
+    ),
+    Fault(
+        number=25, what="MOSFETs commanded off conduct on",
+        must="highest alarm, both 0, until somebody releases it", within_s=25,
+        operations=STEPPING, inject=_weld, shows=Must(kind=_K.FET_STUCK, severity=_P, **BOTH),
+    ),
+    Fault(
+        number=26, what="a MOSFET stays off although its switch is on", must="warning",
+        within_s=12, operations=("charging", "discharging", "idle", "empty"),
+        inject=switch(charge_fet_dead=True), shows=Must(kind=_K.FET_STUCK, severity=_W),
+    ),
+    Fault(
+        number=27, what="precharge never completes or is too fast",
+        must="three tries, then a fault", later="no device that is read tells of its precharge",
+    ),
+    Fault(
+        number=28, what="the balancer does not stop", must="alarm from the drift of the cell",
+        later="not yet: belongs to balancing",
+    ),
+    Fault(
+        number=29, what="the heater does not stop, or does not warm", must="alarm",
+        later="not yet: belongs to heating",
+    ),
+    Fault(
+        number=30, what="the clock jumps an hour ahead",
+        must="the last reading is too old; comes back with the next ones, nothing counted over it",
+        within_s=30, inject=_clock(3600.0), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=30, what="the clock jumps an hour back",
+        must="nothing old turns young, no timer stops", within_s=30, inject=_clock(-3600.0),
+        shows=Must(quiet=True),
+        elsewhere=(f"{_ENGINE}::test_a_clock_that_goes_back_changes_no_age_and_no_timer",),
+    ),
+    Fault(
+        number=31, what="duplicated and late frames", must="nothing is counted twice",
+        within_s=60, inject=_repeat, shows=Must(quiet=True),
+    ),
+    Fault(
+        number=32, what="poll rate from 0.1 s to 30 s", must="the same decisions",
+        elsewhere=(f"{_PROTECTION}::test_the_poll_rate_does_not_change_when_an_overcurrent_trips",),
+    ),
+    Fault(
+        number=33, what="killed in the middle of writing", must="the old state or the new one",
+        elsewhere=(f"{_STORE}::test_a_kill_at_any_moment_leaves_whole_records",),
+    ),
+    Fault(
+        number=34, what="state of another pack, corrupt, or from the future",
+        must="refused, fresh start, said so",
+        elsewhere=(f"{_STORE}::test_a_damaged_file_is_put_aside_and_said_so",),
+    ),
+    Fault(
+        number=35, what="disk full or read-only", must="control goes on; few writes",
+        elsewhere=(
+            f"{_STORE}::test_a_folder_that_cannot_be_written_stops_nothing",
+            "tests/core/runtime/test_keeper.py::test_one_percent_is_worth_the_flash",
+        ),
+    ),
+    Fault(
+        number=36, what="restart during a trip", must="trip and remaining time survive",
+        elsewhere=(f"{_ENGINE}::test_a_trip_survives_a_restart_with_its_remaining_time",),
+    ),
+    Fault(
+        number=37, what="a parameter write is lost, half applied or reads back different",
+        must="re-read, told, rolled back",
+        elsewhere=(
+            f"{_TRANSACTION}::test_a_silent_refusal_rolls_back_what_was_written_before_it",
+        ),
+    ),
+    Fault(
+        number=38, what="factory settings (ternary) on a LiFePO4 pack", must="charging stops",
+        within_s=2, inject=switch(settings={"cell_overvoltage_v": 4.2}),
+        shows=Must(kind=_K.SETTINGS, no_charge=True),
+    ),
+    Fault(
+        number=39, what="the BMS tells one cell fewer", must="both stop", within_s=3,
+        inject=switch(cells_told=15), shows=Must(kind=_K.CELL_COUNT, **BOTH),
+    ),
+    Fault(
+        number=39, what="the BMS is set to another cell count", must="both stop", within_s=3,
+        inject=switch(settings={"cell_count": 15.0}), shows=Must(kind=_K.CELL_COUNT, **BOTH),
+    ),
+    Fault(
+        number=39, what="capacity ten times as large", must="not believed, SoC not rescaled",
+        within_s=30, inject=switch(capacity_reads_ah=1000.0), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=39, what="capacity 0", must="not believed, SoC not rescaled", within_s=30,
+        inject=switch(capacity_reads_ah=0.0), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=40, what="a charger ignores 0 A", must="alarm, charge MOSFET to be opened",
+        within_s=40, operations=("cold",), inject=_charger_ignores,
+        shows=Must(kind=_K.CHARGER_IGNORES_LIMIT, no_charge=True),
+    ),
+    Fault(
+        number=41, what="the inverter overshoots CVL", must="CVL gives way, no trip",
+        elsewhere=("tests/core/engine/test_limits.py",),
+    ),
+    Fault(
+        number=42, what="the BMS says 0 % or 100 % against the voltage",
+        must="voltages rule; its SoC changes no limit", within_s=60,
+        inject=switch(soc_reads_percent=0.0), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=43, what="one pack of a bank vanishes, or comes back apart",
+        must="limits of the rest; joins within tolerance",
+        elsewhere=("tests/core/engine/test_bank.py",),
+    ),
+    Fault(
+        number=44, what="a cell with high self-discharge", must="warning before a protection",
+        later="not yet: belongs to the estimates of each cell",
+    ),
+    Fault(
+        number=45, what="a garbage frame with a right checksum",
+        must="raises no limit; one is enough to lower, two must agree to raise", within_s=60,
+        inject=once(garbage=True), shows=Must(quiet=True),
+    ),
+    Fault(
+        number=46, what="two masters write contradicting switches",
+        must="the last authorised one wins, protection above both",
+        elsewhere=(f"{_GATE}::test_protection_stands_above_whoever_asks",),
+    ),
+    Fault(
+        number=47, what="wrong password, again and again", must="refused, counted, slowed down",
+        elsewhere=(
+            f"{_GATE}::test_a_wrong_password_is_refused_counted_and_then_no_longer_tried",
+        ),
+    ),
+    Fault(
+        number=48, what="an exception in the engine", must="that pack safe, no other touched",
+        elsewhere=(
+            f"{_CONTROLLER}::test_an_engine_that_raises_makes_its_pack_safe_and_no_other",
+        ),
+    ),
+    Fault(
+        number=49, what="no processor time for ten seconds", must="no burst of stale decisions",
+        elsewhere=(f"{_CONTROLLER}::test_no_burst_of_cycles_after_a_pause",),
+    ),
+    Fault(
+        number=50, what="-25 °C with sun", must="no charging", within_s=5, operations=("cold",),
+        inject=_sunny_frost, shows=Must(no_charge=True),
+    ),
+)  # fmt: skip
