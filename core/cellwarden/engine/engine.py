@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from cellwarden.engine import alarms as alarm_lists
 from cellwarden.engine import record as records
 from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.coherence import Steps
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
-from cellwarden.engine.coherence import Steps
 from cellwarden.engine.limit_rules import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
