@@ -1,14 +1,14 @@
-"""Questions and answers on a serial line, for any protocol that the scanner understands.
+"""Questions and answers on a line, for any protocol that the scanner understands.
 
 Several packs may share the line: a question and its answer are never interrupted by another's.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, Protocol, TypeVar
 
 from cellwarden.errors import LinkTimeout
-from cellwarden.links.serial import SerialLink
 from cellwarden.links.shared import SharedLine
 from cellwarden_hardware.codecs.scanner import BadFrame, Framing, Scanner
 
@@ -19,27 +19,80 @@ _SILENCE_S = 0.15
 _GATEWAY_SILENCE_S = 0.5
 
 
+class Stream(Protocol):
+    """Bytes both ways; see `SerialLink`."""
+
+    async def write(self, data: bytes) -> None:
+        """Send all bytes."""
+
+    async def read(self, timeout_s: float, *, at_least: int, silence_s: float) -> bytes:
+        """Return what comes."""
+
+    def discard(self) -> None:
+        """Throw away what has come so far."""
+
+
+class Line(Protocol):
+    """What is asked on; see `SharedLine`."""
+
+    name: str
+    url: str
+
+    @property
+    def holders(self) -> int:
+        """How many share it."""
+
+    async def open(self) -> None:
+        """Open it."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+    def turn(self, spacing_s: float = 0.0) -> AbstractAsyncContextManager[Stream]:
+        """Have it alone."""
+
+
 class Asker(Generic[Frame]):
     """What one driver asks on a line. May be opened again after `close()`."""
 
     def __init__(
-        self, url: str, *, baudrate: int, name: str, framing: Framing[Frame], spacing_s: float = 0.0
+        self,
+        line: Line,
+        *,
+        framing: Framing[Frame],
+        spacing_s: float = 0.0,
+        silence_s: float = _SILENCE_S,
     ) -> None:
-        """Keep `spacing_s` of silence between an answer and the next question."""
-        self._line = SharedLine(url, baudrate=baudrate, name=name)
+        """Keep `spacing_s` of silence between an answer and the next question.
+
+        A line that is silent for `silence_s` in the middle of an answer has ended it.
+        """
+        self._line = line
         self._framing = framing
         self._spacing_s = spacing_s
-        self._silence_s = _GATEWAY_SILENCE_S if "://" in url else _SILENCE_S
+        self._silence_s = silence_s
         self._free_s = 0.0  # loop time from which the line may be used again
         self._usual: dict[bytes, int] = {}  # bytes that answer a request, its echo included
 
+    @classmethod
+    def on_port(
+        cls, url: str, *, baudrate: int, name: str, framing: Framing[Frame], spacing_s: float = 0.0
+    ) -> "Asker[Frame]":
+        """Return one on a serial port or behind a gateway, which others may share."""
+        return cls(
+            SharedLine(url, baudrate=baudrate, name=name),
+            framing=framing,
+            spacing_s=spacing_s,
+            silence_s=_GATEWAY_SILENCE_S if "://" in url else _SILENCE_S,
+        )
+
     async def open(self) -> None:
-        """Open the port. LinkError if that fails."""
+        """Open the line. LinkError if that fails."""
         self._usual.clear()
         await self._line.open()
 
     async def close(self) -> None:
-        """Close the port, unless others use it; may be called twice."""
+        """Close the line, unless others use it; may be called twice."""
         await self._line.close()
 
     async def ask(
@@ -74,7 +127,7 @@ class Asker(Generic[Frame]):
         raise LinkTimeout(self._line.name, f"no answer on {self._line.url} in {wait_s:g} s")
 
     async def _exchange(
-        self, link: SerialLink, request: bytes, answer: "_Answer[Frame]", wait_s: float
+        self, link: Stream, request: bytes, answer: "_Answer[Frame]", wait_s: float
     ) -> None:
         loop = asyncio.get_running_loop()
         shared = self._line.holders > 1
@@ -88,7 +141,7 @@ class Asker(Generic[Frame]):
         finally:
             self._free_s = loop.time() + self._spacing_s
 
-    async def _hear(self, link: SerialLink, answer: "_Answer[Frame]", until_s: float) -> None:
+    async def _hear(self, link: Stream, answer: "_Answer[Frame]", until_s: float) -> None:
         loop = asyncio.get_running_loop()
         while (left_s := until_s - loop.time()) > 0:
             # Once bytes have come, silence says more than the time that is left.

@@ -29,23 +29,27 @@ class BleLink:
         address: str,
         *,
         service: str,
-        characteristic: str,
+        notify: str,
+        write: str,
         name: str,
         adapter: str | None,
         heard: Callable[[bytes], None],
+        ended: Callable[[], None],
     ) -> None:
         """Describe the link; nothing is opened.
 
-        `address` is the MAC address, `service` and `characteristic` are UUIDs, `name` is what
-        errors call this link, `adapter` such as `hci1`. What is notified goes to `heard`, on the
-        loop.
+        `address` is the MAC address, `service`, `notify` and `write` are UUIDs, the last two of
+        characteristics, `name` is what errors call this link, `adapter` such as `hci1`. What is
+        notified goes to `heard`, on the loop; `ended` is called when the device has gone.
         """
         self.address = address
         self.name = name
         self._service = service
-        self._characteristic = characteristic
+        self._notify = notify
+        self._write = write
         self._adapter = adapter
         self._heard = heard
+        self._ended = ended
         self._client: BleakClient | None = None
         self._writing: BleakGATTCharacteristic | None = None
         self._failure: LinkError | None = None
@@ -73,8 +77,8 @@ class BleLink:
         try:
             async with asyncio.timeout(CONNECT_S + 5.0):
                 await client.connect()
-                reading = self._pick(client, "notify")
-                self._writing = self._pick(client, "write-without-response", "write")
+                reading = self._pick(client, self._notify, "notify")
+                self._writing = self._pick(client, self._write, "write-without-response", "write")
                 await client.start_notify(reading, self._notified)
         except TimeoutError as error:
             await self.close()
@@ -121,20 +125,19 @@ class BleLink:
         except self._faults:  # it is gone already, or BlueZ is
             return
 
-    def _pick(self, client: "BleakClient", *properties: str) -> "BleakGATTCharacteristic":
+    def _pick(
+        self, client: "BleakClient", uuid: str, *properties: str
+    ) -> "BleakGATTCharacteristic":
         """Return the characteristic that can do one of these.
 
-        By property, for older modules have the same UUID twice: one to write, one to notify.
+        By property too, for older modules have the same UUID twice: one to write, one to notify.
         """
         for wanted in properties:
             for service in client.services:
                 if service.uuid != self._service:
                     continue
                 for characteristic in service.characteristics:
-                    if (
-                        characteristic.uuid == self._characteristic
-                        and wanted in characteristic.properties
-                    ):
+                    if characteristic.uuid == uuid and wanted in characteristic.properties:
                         return characteristic
         raise LinkError(
             self.name,
@@ -149,6 +152,7 @@ class BleLink:
     def _lost(self, client: "BleakClient") -> None:
         if client is self._client:
             self._failure = LinkError(self.name, f"{self.address} has gone: out of range, or off")
+            self._ended()
 
     def _absent(self) -> str:
         return (

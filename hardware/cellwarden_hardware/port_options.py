@@ -1,5 +1,6 @@
-"""The keys that every driver on a serial port has."""
+"""The keys that every driver on a serial port has, or every one over Bluetooth."""
 
+import re
 from typing import Any
 
 from cellwarden.config.options import option
@@ -24,3 +25,27 @@ def port_option(more: str = "") -> Any:
 def baudrate_option(default: int) -> Any:
     """Return the field `baudrate`."""
     return option(default, help="speed of the port", unit="baud", minimum=1200, maximum=921600)
+
+
+def address_problem(address: str) -> str | None:
+    """Return what is wrong with a Bluetooth address, None if nothing is."""
+    if re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", address):
+        return None
+    return "a Bluetooth address has six bytes, such as C8:47:80:12:34:56"
+
+
+def address_option() -> Any:
+    """Return the field `port` of a driver over Bluetooth."""
+    return option(
+        help="Bluetooth address of the BMS, as `cellwarden scan`, bluetoothctl or its maker's app"
+        " shows it",
+        check=address_problem,
+        example="C8:47:80:12:34:56",
+    )
+
+
+def adapter_option() -> Any:
+    """Return the field `adapter`."""
+    return option(
+        None, help="which Bluetooth adapter of this computer, such as hci1; default the first"
+    )

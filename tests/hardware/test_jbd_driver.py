@@ -11,7 +11,7 @@ from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity, preset
 from cellwarden_hardware.codecs import jbd
-from cellwarden_hardware.drivers.jbd import Jbd, JbdOptions
+from cellwarden_hardware.drivers.jbd import DRIVER, Jbd, JbdOptions
 from cellwarden_hardware.simulator.jbd_device import EmulatedJbd, basic_of
 from support.fixed_pack import FixedPack
 
@@ -22,7 +22,7 @@ async def connected(
 ) -> AsyncIterator[tuple[EmulatedJbd, Jbd]]:
     await device.start()
     context = DriverContext(pack="left", clock=Clock(), timeout_s=timeout_s)
-    driver = Jbd(JbdOptions(port=device.port), context)
+    driver = DRIVER.build(JbdOptions(port=device.port), context)
     await driver.open()
     try:
         yield device, driver

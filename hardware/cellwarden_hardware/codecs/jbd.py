@@ -28,6 +28,11 @@ from cellwarden_hardware.codecs.jbd_table import (
 from cellwarden_hardware.codecs.scanner import Framing, Scanner
 from cellwarden_hardware.codecs.text import ascii_text
 
+SERVICE = "0000ff00-0000-1000-8000-00805f9b34fb"
+NOTIFY = "0000ff01-0000-1000-8000-00805f9b34fb"
+WRITE_TO = "0000ff02-0000-1000-8000-00805f9b34fb"
+"""Bluetooth: the module's service, and its characteristics."""
+
 READ, WRITE = 0xA5, 0x5A
 _BEGIN, _END = 0xDD, 0x77
 _OVERHEAD = 7
@@ -289,6 +294,11 @@ def password_request(password: str) -> bytes:
 def module_login_request(password: str) -> bytes:
     """Return the login of Bluetooth modules that have one of their own [one source]."""
     return _module(0x15, bytes(0x30 + digit for digit in _six_digits(password)))
+
+
+def module_login_answer(*, good: bool) -> bytes:
+    """Return what a module answers to its login."""
+    return _module(0x15, b"\0" if good else b"\1")
 
 
 def module_login_good(answer: Module) -> bool:

@@ -49,7 +49,7 @@ class Daly:
         self._board = options.address
         # On the wire a discharge is positive (captures, and the driver in widest use).
         self._sign = 1 if options.invert_current else -1
-        self._line = Asker(
+        self._line = Asker.on_port(
             options.port,
             baudrate=options.baudrate,
             name=context.pack,

@@ -38,17 +38,27 @@ class JbdOptions:
 class Jbd:
     """The driver of one pack."""
 
-    def __init__(self, options: JbdOptions, context: DriverContext) -> None:
+    def __init__(
+        self,
+        line: Asker[jbd.Frame],
+        context: DriverContext,
+        *,
+        password: common.Password = common.NO_PASSWORD,
+        optional_s: float = _OPTIONAL_S,
+    ) -> None:
+        """Ask on a line; wait `optional_s` for what a board need not know.
+
+        `password` is the board's own, for writes.
+        """
         self._pack = context.pack
         self._clock = context.clock
         self._timeout_s = context.timeout_s
-        self._line = Asker(
-            options.port, baudrate=options.baudrate, name=context.pack, framing=jbd.FRAMING
-        )
+        self._optional_s = optional_s
+        self._line = line
         self._names: tuple[str | None, str | None] | None = None
         self._identity: Identity | None = None
         self._settings: dict[str, float] = {}
-        self.writer = JbdWriter(self, common.NO_PASSWORD)
+        self.writer = JbdWriter(self, password)
 
     async def open(self) -> None:
         """Open the port."""
@@ -99,14 +109,14 @@ class Jbd:
 
     async def _model(self) -> str | None:
         try:
-            return jbd.decode_name(await self._ask(jbd.NAME, _OPTIONAL_S)) or None
+            return jbd.decode_name(await self._ask(jbd.NAME, self._optional_s)) or None
         except (LinkTimeout, FrameError):
             return None
 
     async def _barcode(self) -> str | None:
         """Return the barcode of boards that tell it outside the factory mode."""
         try:
-            data = await self._ask(jbd.BARCODE, _OPTIONAL_S)
+            data = await self._ask(jbd.BARCODE, self._optional_s)
             return str(BY_NAME["barcode"].value(data)) or None
         except (LinkTimeout, ValueError):  # a FrameError is a ValueError
             return None
@@ -152,17 +162,17 @@ class Jbd:
             self._settings = {"cell_count": count, "design_capacity_ah": capacity_ah}
 
 
+def settings_password(file: str | None, env: str | None) -> common.Password:
+    """Return where the board's own password is to be found."""
+    return common.Password(which=common.SETTINGS, file=file, env=env)
+
+
 def _build(options: JbdOptions, context: DriverContext) -> Jbd:
-    driver = Jbd(options, context)
-    driver.writer = JbdWriter(
-        driver,
-        common.Password(
-            which=common.SETTINGS,
-            file=options.settings_password_file,
-            env=options.settings_password_env,
-        ),
+    line = Asker.on_port(
+        options.port, baudrate=options.baudrate, name=context.pack, framing=jbd.FRAMING
     )
-    return driver
+    password = settings_password(options.settings_password_file, options.settings_password_env)
+    return Jbd(line, context, password=password)
 
 
 DRIVER = DriverKind(

@@ -7,11 +7,9 @@ neither current nor SoC.
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cellwarden.config.options import option
 from cellwarden.config.secrets import one_reference
 from cellwarden.errors import CommandRefused, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
@@ -28,6 +26,7 @@ from cellwarden_hardware.jk_reading import (
     logbook_of,
     reading_of,
 )
+from cellwarden_hardware.port_options import adapter_option, address_option
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_ble import JkBleWriter
 from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD
@@ -44,24 +43,12 @@ _LOGBOOK_EVERY_S = 60.0  # at most, while the device says that it wrote more
 _LOGBOOK_AT_LEAST_EVERY_S = 3600.0  # for those that do not say how much they wrote
 
 
-def _mac(address: str) -> str | None:
-    if re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", address):
-        return None
-    return "a Bluetooth address has six bytes, such as C8:47:80:12:34:56"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JkBleOptions:
     """The keys of a `[[pack]]` with driver `jk-ble`."""
 
-    port: str = option(
-        help="Bluetooth address of the BMS, as bluetoothctl or the vendor's app shows it",
-        check=_mac,
-        example="C8:47:80:12:34:56",
-    )
-    adapter: str | None = option(
-        None, help="which Bluetooth adapter of this computer, such as hci1; default the first"
-    )
+    port: str = address_option()
+    adapter: str | None = adapter_option()
     connect_password_file: str | None = common.password_file(common.CONNECT)
     connect_password_env: str | None = common.password_env(common.CONNECT)
     settings_password_file: str | None = common.password_file(common.SETTINGS)
@@ -80,17 +67,19 @@ class JkBle:
         self._pack = context.pack
         self._clock = context.clock
         self._timeout_s = context.timeout_s
+        self._told = asyncio.Event()
+        """Set by every frame, and by the end of the connection."""
         self._link = BleLink(
             options.port.upper(),
             service=jk_ble.SERVICE,
-            characteristic=jk_ble.CHARACTERISTIC,
+            notify=jk_ble.CHARACTERISTIC,
+            write=jk_ble.CHARACTERISTIC,
             name=context.pack,
             adapter=options.adapter,
             heard=self._hear,
+            ended=self._told.set,
         )
         self._decoder = jk_ble.Decoder(secrets=True)
-        self._told = asyncio.Event()
-        """Set by every frame."""
         self._device: jk_ble.DeviceInfo | None = None
         self._identity: Identity | None = None
         self._lasting = Lasting()
@@ -272,10 +261,10 @@ class JkBle:
             await self._wait(left_s)
 
     async def _wait(self, for_s: float) -> None:
-        """Wait for the next frame; the link is looked after at least every second."""
+        """Wait for the next frame, or the end of the connection."""
         self._told.clear()
         try:
-            async with asyncio.timeout(min(for_s, 1.0)):
+            async with asyncio.timeout(for_s):
                 await self._told.wait()
         except TimeoutError:
             return

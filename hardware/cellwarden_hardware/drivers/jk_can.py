@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from cellwarden.config.options import option
-from cellwarden.errors import FrameError, LinkTimeout
+from cellwarden.errors import FrameError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.links.can import CanLink
 from cellwarden.links.can_frame import CanFrame
@@ -137,11 +137,17 @@ class JkCan:
                 f"nothing from address {self._address} on {self._where}: is the BMS set to JK's own"
                 " CAN protocol, and the bit rate right?",
             ) from error
+        self._link.check()
         self._status.clear()
         return self._reading()
 
     def _fetch(self) -> None:
         self._link.read()
+        try:
+            self._link.check()
+        except LinkError:
+            self._status.set()  # a poll that waits ends at once
+            return
         loop = asyncio.get_running_loop()
         self._fetching = loop.call_later(_FETCH_EVERY_S, self._fetch)
 

@@ -36,7 +36,7 @@ class BleBridge(Peripheral):
             piece=piece,
         )
         self.behind = device
-        device.said = self._say
+        device.said = self.say
 
     def written(self, data: bytes) -> None:
         """Pass on what the client sends."""
@@ -45,7 +45,8 @@ class BleBridge(Peripheral):
         elif not self.silent:
             self.behind.hear(data)
 
-    def _say(self, data: bytes) -> None:
+    def say(self, data: bytes) -> None:
+        """Notify soon."""
         # After the answer to the method that wrote the request.
         asyncio.get_running_loop().call_soon(self.notify, data)
 

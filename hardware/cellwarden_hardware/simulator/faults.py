@@ -1,5 +1,6 @@
 """How an emulated device misbehaves: the same switches whatever its link."""
 
+import asyncio
 import time
 from random import Random
 
@@ -35,7 +36,7 @@ class Faults:
         """Real time from a request to its answer."""
         self.other_master = False
         """Somebody else asks on the same line, just before each answer."""
-        self._begun_s = time.monotonic()
+        self._begun_s = time.monotonic()  # the loop's clock
         self._noise = Random(1)  # noqa: S311  # a line's noise
 
     @property
@@ -44,7 +45,8 @@ class Faults:
         every_s = self.reboot_every_s
         if not every_s:
             return False
-        return (time.monotonic() - self._begun_s) % every_s < min(_OFF_S, every_s / 2)
+        since_s = asyncio.get_running_loop().time() - self._begun_s
+        return since_s % every_s < min(_OFF_S, every_s / 2)
 
     @property
     def says_nothing(self) -> bool:

@@ -3,11 +3,12 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
-from cellwarden.links.can import CanLink
 from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import AlarmKind
 from cellwarden_hardware.codecs import jk_can
+from cellwarden_hardware.simulator.faults import Faults
 from cellwarden_hardware.simulator.snapshot import PackSnapshot, SnapshotSource
 
 _TICK_S = 0.02
@@ -43,22 +44,40 @@ _FAULT = {
 }
 
 
-class EmulatedJkCan:
-    """One BMS on a bus. Its faults may be changed at any time."""
+class Sender(Protocol):
+    """What puts frames on a bus; see `CanLink`."""
+
+    async def open(self) -> None:
+        """Open the bus."""
+
+    def send(self, frame: CanFrame) -> None:
+        """Send a frame."""
+
+    async def close(self) -> None:
+        """Close the bus."""
+
+
+class EmulatedJkCan(Faults):
+    """One BMS on a bus. Its faults may be changed at any time; corrupt frames lack their end."""
 
     def __init__(
-        self, source: SnapshotSource, link: CanLink, *, address: int = 0, version: int = 2
+        self,
+        source: SnapshotSource,
+        link: Sender,
+        *,
+        address: int = 0,
+        version: int = 2,
+        tick_s: float = _TICK_S,
     ) -> None:
-        """Send what `source` is, on a bus that is opened here."""
-        self.silent = False
-        self.corrupt = False
-        """Every frame lacks its second half."""
+        """Send what `source` is, on a bus that is opened here; `tick_s` is the shortest period."""
+        super().__init__()
         self.missing: set[str] = set()
         """Names of messages that are not sent."""
         self._source = source
         self._link = link
         self._address = address
         self._periods = _PERIODS_V1 if version == 1 else _PERIODS_V2
+        self._tick_s = tick_s
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -77,15 +96,16 @@ class EmulatedJkCan:
     async def _broadcast(self) -> None:
         tick = 0
         while True:
-            if not self.silent:
-                for frame in self.frames(tick):
+            if not self.says_nothing:
+                for frame in self.frames(tick) * (1 + self.repeated):
                     self._link.send(frame)
             tick += 1
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(self._tick_s)
 
     def frames(self, tick: int = 0) -> list[CanFrame]:
         """Return what is sent at a tick of 20 ms; all there is at tick 0."""
         snapshot = self._source.snapshot()
+        address = (self._address + self.wrong_address) % (jk_can.MAX_ADDRESS + 1)
         frames = []
         for name, period in self._periods.items():
             if tick % period or name in self.missing:
@@ -95,7 +115,7 @@ class EmulatedJkCan:
                 message = jk_can.BY_NAME[name]
                 if self.corrupt:
                     data = data[: len(data) // 2]
-                frames.append(CanFrame(message.id + self._address, data, message.extended))
+                frames.append(CanFrame(message.id + address, data, message.extended))
         return frames
 
 

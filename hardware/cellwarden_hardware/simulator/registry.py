@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from cellwarden.model import Parameters
 
 if TYPE_CHECKING:
+    from cellwarden_hardware.simulator.bluez import Peripheral
     from cellwarden_hardware.simulator.device import EmulatedDevice
+    from cellwarden_hardware.simulator.jk_can_device import EmulatedJkCan, Sender
     from cellwarden_hardware.simulator.snapshot import SnapshotSource
 
 # ruff: noqa: PLC0415  # imported when built
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatedKind:
-    """A kind of emulated device."""
+    """A kind of emulated device on a serial line."""
 
     driver: str
     """The driver that reads it; also its own name."""
@@ -33,6 +35,27 @@ class EmulatedKind:
     the protocol has no addresses. The driver's option for them is `address`."""
     driver_options: Mapping[str, object] = field(default_factory=dict)
     """What the driver needs beside the port to read the device as it is built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatedRadio:
+    """A kind of emulated device in Bluetooth range."""
+
+    driver: str
+    summary: str
+    build: Callable[["SnapshotSource", Parameters | None, str, str], "Peripheral"]
+    """Called with a pack, its settings, a name and a Bluetooth address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatedNode:
+    """A kind of emulated device on a CAN bus."""
+
+    driver: str
+    summary: str
+    build: Callable[["SnapshotSource", "Sender", int], "EmulatedJkCan"]
+    """Called with a pack, what sends its frames and an address."""
+    driver_options: Mapping[str, object] = field(default_factory=dict)
 
 
 def _jk_rs485(
@@ -89,6 +112,28 @@ def _daly_line(
     return EmulatedDaly(first, name="pack", others=dict(enumerate(others, start=2)))
 
 
+def _jk_ble(
+    source: "SnapshotSource", parameters: Parameters | None, name: str, address: str
+) -> "Peripheral":
+    from cellwarden_hardware.simulator.jk_ble_device import EmulatedJkBle
+
+    return EmulatedJkBle(source, parameters=parameters, name=name, address=address)
+
+
+def _jbd_ble(
+    source: "SnapshotSource", parameters: Parameters | None, name: str, address: str
+) -> "Peripheral":
+    from cellwarden_hardware.simulator.jbd_ble_device import EmulatedJbdBle
+
+    return EmulatedJbdBle(source, parameters=parameters, name=name, address=address)
+
+
+def _jk_can(source: "SnapshotSource", link: "Sender", address: int) -> "EmulatedJkCan":
+    from cellwarden_hardware.simulator.jk_can_device import EmulatedJkCan
+
+    return EmulatedJkCan(source, link, address=address)
+
+
 EMULATED: dict[str, EmulatedKind] = {
     kind.driver: kind
     for kind in (
@@ -108,5 +153,25 @@ EMULATED: dict[str, EmulatedKind] = {
             build_line=_daly_line,
             driver_options={"address": 1},
         ),
+    )
+}
+
+RADIOS: dict[str, EmulatedRadio] = {
+    kind.driver: kind
+    for kind in (
+        EmulatedRadio(driver="jk-ble", summary="JK BMS over Bluetooth", build=_jk_ble),
+        EmulatedRadio(driver="jbd-ble", summary="JBD board over Bluetooth", build=_jbd_ble),
+        EmulatedRadio(
+            driver="ble-generic", summary="a board that aiobmsble knows: JBD's", build=_jbd_ble
+        ),
+    )
+}
+
+NODES: dict[str, EmulatedNode] = {
+    "jk-can": EmulatedNode(
+        driver="jk-can",
+        summary="JK BMS, its own CAN broadcast",
+        build=_jk_can,
+        driver_options={"positive_current": "charging"},
     )
 }
