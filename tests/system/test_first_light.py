@@ -8,6 +8,7 @@ import json
 import re
 import time
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,14 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 SIX = {0x351, 0x355, 0x356, 0x359, 0x35C, 0x35E}
 COMM_FAIL = 0x08  # 0x359 byte 3 bit 3: internal communication fail
+
+
+def risen(limits: dict[str, Any]) -> bool:
+    """Whether nothing but the packs themselves holds the currents."""
+    return all(
+        limits[key]["reasons"][0].endswith("current setting")
+        for key in ("charge_current", "discharge_current")
+    )
 
 
 def test_captured_frames_reach_every_output_with_the_same_values(house: House) -> None:
@@ -34,11 +43,8 @@ def test_live_values_are_the_same_everywhere(house: House) -> None:
     house.run()
     wait_for(lambda: house.bank().get("phase") == "live", "the first decision")
     wait_for(lambda: (house.broker.state("Home") or {}).get("soc") is not None, "a state on MQTT")
-    wait_for(
-        lambda: house.bank()["limits"]["discharge_current"]["value"] == 2 * DISCHARGE_A,
-        "limits that have risen",
-        30,
-    )
+    # Two packs that are not quite alike share unevenly: the sum stays below twice one pack's limit.
+    wait_for(lambda: risen(house.bank()["limits"]), "limits that have risen", 30)
     time.sleep(1.5)  # and have been told
 
     # All six, 11 bit, each about once a second, not in one burst.
@@ -64,13 +70,14 @@ def test_live_values_are_the_same_everywhere(house: House) -> None:
     assert items["/Info/MaxChargeVoltage"] == pytest.approx(
         limits["charge_voltage"]["value"], abs=0.01
     )
-    for at, key, path, value in (
-        (2, "charge_current", "/Info/MaxChargeCurrent", 2 * CHARGE_A),
-        (4, "discharge_current", "/Info/MaxDischargeCurrent", 2 * DISCHARGE_A),
+    for at, key, path, of_one_pack in (
+        (2, "charge_current", "/Info/MaxChargeCurrent", CHARGE_A),
+        (4, "discharge_current", "/Info/MaxDischargeCurrent", DISCHARGE_A),
     ):
-        assert limits[key]["value"] == value
-        assert house.inverter.number(0x351, at, per=10) == value
-        assert items[path] == value
+        value = limits[key]["value"]
+        assert of_one_pack < value <= 2 * of_one_pack
+        assert house.inverter.number(0x351, at, per=10) == pytest.approx(value, abs=0.2)
+        assert items[path] == pytest.approx(value, abs=0.2)
     assert house.inverter.number(0x355, 0, per=1) == pytest.approx(bank["soc_percent"], abs=1)
     assert items["/Soc"] == pytest.approx(bank["soc_percent"], abs=1)
     assert state["soc"] == pytest.approx(bank["soc_percent"], abs=1)
@@ -112,7 +119,7 @@ def test_one_silent_pack_is_left_out_and_comes_back(house: House) -> None:
     items = house.venus.items()
     assert items["/System/NrOfModulesOnline"] == 1
     assert items["/System/NrOfModulesOffline"] == 1
-    assert items["/Capacity"] < 0.6 * installed
+    wait_for(lambda: house.venus.items()["/Capacity"] < 0.6 * installed, "half the capacity", 30)
     assert (house.inverter.latest(0x359) or bytes(7))[4] == 1
     wait_for(
         lambda: (house.broker.latest_availability("Home right")) == "offline", "offline on MQTT"

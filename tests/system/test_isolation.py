@@ -12,7 +12,7 @@ from support import faulty_plugin
 from support.house import House, wait_for, whole_house
 from support.processes import Lines
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.alone, pytest.mark.timeout(120)]
 
 WATCH_S = 8.0
 LATE_S = 0.25
