@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cellwarden.config.cells import CellProfile
+from cellwarden.config.heating import read_heater
 from cellwarden.config.keys import (
     CONTROLLER_HINTS,
     PACK_KEYS,
@@ -127,12 +128,13 @@ def _read_pack(
     values = read_known(table, keys, place)
     if kind is not None:  # whether a key is unknown, only the driver can say
         values["driver"] = kind.name
-        known = {"driver", "parameters", *(key.name for key in keys)}
+        known = {"driver", "parameters", "heating", *(key.name for key in keys)}
         refuse_unknown(table, known, place, _HINTS)
     profile = _profile(values, profiles, place)
     cell = None if profile is None else profile.cell
     board = board_named(values["model"]) if "model" in values else None
     parameters = _read_parameters(table, values, cell, board, place.below("parameters"))
+    heater = read_heater(table, parameters, board, place)
     options = build(PackOptions, PACK_KEYS, values, table, place)
     if kind is None:
         return values, None
@@ -149,6 +151,7 @@ def _read_pack(
         ocv_v=options.curve or (None if profile is None else profile.ocv_v),
         cell=cell,
         board=board,
+        heater=heater,
         warnings=doubts(cell or CHEMISTRIES[options.chemistry], parameters, board),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from cellwarden.config.heating import HEATING_KEYS
 from cellwarden.config.keys import (
     BANK_KEYS,
     CELL_KEYS,
@@ -30,7 +31,10 @@ TYPE_NAMES: Mapping[type, str] = {int: "integer", float: "number", bool: "boolea
 def schema(host: Host) -> Schema:
     """Return the schema with every driver and output that is installed."""
     parameters = _table(PARAMETER_KEYS, "what the engine works with; defaults by chemistry")
-    packs = _tables("driver", PACK_KEYS, host.drivers(), {"parameters": parameters})
+    heating = _table(HEATING_KEYS, "its heater; leave the table out where there is none")
+    packs = _tables(
+        "driver", PACK_KEYS, host.drivers(), {"parameters": parameters, "heating": heating}
+    )
     outputs = _tables("plugin", OUTPUT_KEYS, host.outputs(), {})
     return {
         "$schema": DIALECT,

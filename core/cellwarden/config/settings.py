@@ -8,6 +8,7 @@ from typing import Any
 
 from cellwarden.config.curves import curve, curve_problem
 from cellwarden.config.options import option
+from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.hooks import DriverKind, OutputKind
 from cellwarden.model import CHEMISTRIES, Chemistry, HardwareModel, Parameters
 from cellwarden.model.catalog import Curve, board_named
@@ -392,6 +393,8 @@ class PackSettings:
     """By a data sheet; None: typical for the chemistry."""
     board: HardwareModel | None = None
     """The BMS's board, if the file names it."""
+    heater: HeaterSettings | None = None
+    """None: the file says of none."""
     warnings: tuple[str, ...] = ()
     """What is allowed and yet probably not meant."""
 

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from cellwarden.config.heating import HEATING_KEYS
 from cellwarden.config.keys import (
     BANK_KEYS,
     CELL_KEYS,
@@ -31,6 +32,9 @@ _HEAD = """\
 # The configuration of Cellwarden.
 # Lines that begin with `#` and a key show its default: remove the `#` to change it.
 # Check the whole file with `cellwarden config check` before you start.
+"""
+_HEATING_HEAD = """\
+# A heater of this pack, switched by the BMS or a relay: remove the `# ` of the keys you need.
 """
 _PARAMETERS_HEAD = """\
 # What the engine protects this pack by, and what it asks the inverter for. The values shown
@@ -59,7 +63,11 @@ def template(host: Host, *, drivers: Sequence[str] = (), outputs: Sequence[str] 
         driver: DriverKind = choose("driver", name, all_drivers, host)
         blocks.append(_pack(driver, number, all_drivers, explained=name not in drivers[:number]))
         if number == 0:
-            blocks += [_parameters(), _cell_profile()]
+            blocks += [
+                _parameters(),
+                _commented(_HEATING_HEAD, "[pack.heating]", HEATING_KEYS),
+                _commented(_CELLS_HEAD, "[cell_profile.my_cell]", CELL_KEYS),
+            ]
     for number, name in enumerate(outputs):
         output: OutputKind = choose("output", name, all_outputs, host)
         blocks.append(_output(output, outputs[:number].count(name), all_outputs))
@@ -140,9 +148,10 @@ def _parameters() -> str:
     return "\n".join([*lines, ""])
 
 
-def _cell_profile() -> str:
-    lines = [_CELLS_HEAD + "# [cell_profile.my_cell]"]
-    for key in CELL_KEYS:
+def _commented(head: str, title: str, keys: Sequence[Key]) -> str:
+    """Return a table that is not there unless somebody removes its `# `."""
+    lines = [f"{head}# {title}"]
+    for key in keys:
         value = "" if key.default is None else f" {toml(key.default)}"
         value = f" {toml(key.option.example)}" if key.required else value
         lines.append(f"# {key.name} ={value}".ljust(42) + f"# {key.option.help}")

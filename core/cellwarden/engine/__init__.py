@@ -13,6 +13,7 @@ from cellwarden.engine.bank_settings import (
     Shape,
 )
 from cellwarden.engine.engine import Engine, EngineSettings
+from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.memory import PackMemory
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Engine",
     "EngineSettings",
     "FullWhen",
+    "HeaterSettings",
     "LossPolicy",
     "PackMemory",
     "Shape",

@@ -1,6 +1,8 @@
 """Alarms of one pack brought together: engine protections, unknown inputs, the BMS's own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cellwarden.engine.limits import NO_STOPS, Stops
 from cellwarden.engine.plausibility import Missing
@@ -16,6 +18,14 @@ from cellwarden.model import (
 )
 
 
+class Fault(NamedTuple):
+    """Something that is wrong with a device that the engine uses."""
+
+    kind: AlarmKind
+    where: str
+    releases: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
     """The active alarms by origin, and what follows from them."""
@@ -26,6 +36,8 @@ class Alarms:
     device: tuple[Alarm, ...] = ()
     lost: Alarm | None = None
     """Present while nothing is heard."""
+    own: tuple[Alarm, ...] = ()
+    """What is wrong with heater or balancer."""
     shown: tuple[Alarm, ...] = ()
     stops: Stops = NO_STOPS
     overvoltage: bool = False
@@ -37,15 +49,17 @@ def gather(
     missing: tuple[Alarm, ...] = (),
     device: tuple[Alarm, ...] = (),
     lost: Alarm | None = None,
+    own: tuple[Alarm, ...] = (),
 ) -> Alarms:
     """Return the alarms of every origin and what follows from them."""
     tripped = tuple(w.alarm for w in watches if w.alarm is not None)
-    every = (*tripped, *missing, *device) if lost is None else (lost, *tripped)
+    every = (*tripped, *missing, *device, *own) if lost is None else (lost, *tripped)
     return Alarms(
         watches=watches,
         missing=missing,
         device=device,
         lost=lost,
+        own=own,
         shown=_shown(every),
         stops=Stops(
             charge=tuple(_reason(a) for a in every if a.blocks_charge),
@@ -95,6 +109,25 @@ _NO_BALANCING = {
     AlarmKind.IMPLAUSIBLE_DATA,
 }
 """Nobody balances by voltages that are not known."""
+
+
+def of_faults(
+    pack: str, before: tuple[Alarm, ...], faults: Sequence[Fault], now_s: float
+) -> tuple[Alarm, ...]:
+    """Return warnings of what is wrong with the engine's own helpers, old ones with their age."""
+    known = {(a.kind, a.where): a for a in before}
+    return tuple(
+        known.get((f.kind, f.where))
+        or Alarm(
+            kind=f.kind,
+            severity=Severity.WARNING,
+            pack=pack,
+            since_s=now_s,
+            where=f.where,
+            releases=f.releases,
+        )
+        for f in faults
+    )
 
 
 def of_device(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from cellwarden.engine import alarms as alarm_lists
 from cellwarden.engine import record as records
-from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.alarms import Alarms, Fault
 from cellwarden.engine.coherence import Steps
+from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.limit_rules import Facts
@@ -65,6 +66,8 @@ class EngineSettings:
 
     balances_cells: bool = False
     """The balancer takes orders of single cells; else it has a switch only."""
+    heater: HeaterSettings | None = None
+    """None: the pack has none, or the engine is not to think of it."""
 
     @property
     def cell(self) -> Chemistry:
@@ -90,7 +93,12 @@ class Engine:
             settings.ocv_v,
             settings.tail_current_a,
         )
-        self._insights = Insights(settings.cell, parameters, balances_cells=settings.balances_cells)
+        self._insights = Insights(
+            settings.cell,
+            parameters,
+            balances_cells=settings.balances_cells,
+            heater=settings.heater,
+        )
         self._limits = LimitDecider(settings.cell, parameters)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
@@ -259,7 +267,6 @@ class Engine:
             overdue = tuple(
                 m for m in senses.missing if self._plausibility.overdue(senses, m, now_s)
             )
-        alarms = self._alarms(memory.alarms, watches, overdue, view.reading, now_s)
         capacity_ah = self._soc.capacity_ah(gauge, view)
         insight = memory.insight
         if fresh:
@@ -268,6 +275,8 @@ class Engine:
                 gap_s = view.reading.heard_s - before_s
             heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms)
             insight = self._insights.hear(insight, heard)
+        faults = self._insights.faults(insight)
+        alarms = self._alarms(memory.alarms, watches, overdue, view.reading, faults, now_s)
         limits = self._limits.decide(
             memory.limits,
             Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent),
@@ -341,24 +350,29 @@ class Engine:
         watches: tuple[Watch, ...],
         overdue: tuple[Missing, ...],
         reading: Reading,
+        faults: tuple[Fault, ...],
         now_s: float,
     ) -> Alarms:
         """Return all alarms; the same object if nothing changed."""
         pack = self.settings.pack
         missing: tuple[Alarm, ...] = ()
         device: tuple[Alarm, ...] = ()
+        own: tuple[Alarm, ...] = ()
         if overdue:
             missing = alarm_lists.of_missing(pack, before.missing, overdue, now_s)
         if reading.alarms:
             device = alarm_lists.of_device(pack, before.device, reading.alarms, now_s)
+        if faults:
+            own = alarm_lists.of_faults(pack, before.own, faults, now_s)
         if (
             watches is before.watches
             and missing == before.missing
             and device == before.device
+            and own == before.own
             and before.lost is None
         ):
             return before
-        return alarm_lists.gather(watches, missing, device)
+        return alarm_lists.gather(watches, missing, device, own=own)
 
     def _silent(
         self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None
@@ -492,6 +506,7 @@ class Engine:
             counters=memory.insight.tally.shown,
             cells=memory.insight.cells,
             balancing=memory.insight.plan.shown,
+            heating=memory.insight.heat.shown,
         )
 
 

@@ -7,10 +7,12 @@ remember together.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.alarms import Alarms, Fault
 from cellwarden.engine.balance_plan import Plan, Planner
 from cellwarden.engine.cell_estimates import cell_estimates
 from cellwarden.engine.counters import Bookkeeper, Tally
+from cellwarden.engine.heater_rules import HeaterSettings
+from cellwarden.engine.heating import Heat, Heater
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell
 from cellwarden.engine.view import View
@@ -27,12 +29,17 @@ class Insight(NamedTuple):
     """What `cells` was made of."""
     cells: tuple[CellEstimate, ...] = ()
     plan: Plan = Plan()
+    heat: Heat = Heat()
 
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
         shown = self.plan.shown
         balance = None if shown is None else shown.wanted
-        return Switches(charge=others.charge, discharge=others.discharge, balance=balance)
+        heating = self.heat.shown
+        heat = None if heating is None else heating.wanted
+        return Switches(
+            charge=others.charge, discharge=others.discharge, balance=balance, heat=heat
+        )
 
 
 NOTHING_KNOWN = Insight()
@@ -54,7 +61,14 @@ class Moment(NamedTuple):
 class Insights:
     """Works for one pack; prepared tables only."""
 
-    def __init__(self, cell: Chemistry, parameters: Parameters, *, balances_cells: bool) -> None:
+    def __init__(
+        self,
+        cell: Chemistry,
+        parameters: Parameters,
+        *,
+        balances_cells: bool,
+        heater: HeaterSettings | None,
+    ) -> None:
         """`balances_cells`: the balancer takes orders of single cells; else it has a switch."""
         self._design_ah = parameters.design_capacity_ah
         self.bookkeeper = Bookkeeper(
@@ -62,6 +76,7 @@ class Insights:
             parameters.cell_overvoltage_v,
             parameters.design_capacity_ah,
         )
+        self._heater = None if heater is None else Heater(heater, parameters)
         self.planner = Planner(cell, parameters, by_cell=balances_cells)
 
     def hear(self, insight: Insight, moment: Moment) -> Insight:
@@ -82,7 +97,14 @@ class Insights:
             moment.gap_s,
             alarms=moment.alarms,
         )
-        return Insight(tally, news, cells_of, cells, plan)
+        heat = insight.heat
+        if self._heater is not None:
+            heat = self._heater.hear(heat, moment.view, moment.gauge, moment.inputs, moment.gap_s)
+        return Insight(tally, news, cells_of, cells, plan, heat)
+
+    def faults(self, insight: Insight) -> tuple[Fault, ...]:
+        """Return what is wrong with the pack's helpers."""
+        return () if self._heater is None else self._heater.faults(insight.heat)
 
     def trips(self, insight: Insight, before: Sequence[Alarm], after: Sequence[Alarm]) -> Insight:
         """Return what is known after alarms came or went."""

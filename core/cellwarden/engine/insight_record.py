@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from cellwarden.engine.counters import EXTREMES, Bookkeeper, Tally, Times
+from cellwarden.engine.heating import Heat
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight
 from cellwarden.model import AlarmKind, Extreme
 
@@ -12,7 +13,10 @@ Record = dict[str, object]
 
 def write_insight(insight: Insight, bookkeeper: Bookkeeper) -> Record:
     """Return what must survive a restart."""
-    return {"counters": _write_tally(insight.tally, bookkeeper)}
+    return {
+        "counters": _write_tally(insight.tally, bookkeeper),
+        "heater_energy_wh": insight.heat.energy_wh,
+    }
 
 
 def read_insight(record: object, bookkeeper: Bookkeeper, off_for_s: float | None) -> Insight:
@@ -22,8 +26,12 @@ def read_insight(record: object, bookkeeper: Bookkeeper, off_for_s: float | None
     """
     if record is None:
         return NOTHING_KNOWN
-    counters = _mapping(record, "insight").get("counters")
-    return Insight(tally=_read_tally(_mapping(counters, "counters"), bookkeeper, off_for_s))
+    kept = _mapping(record, "insight")
+    counters = _mapping(kept.get("counters"), "counters")
+    heat = Heat()
+    if "heater_energy_wh" in kept:
+        heat = Heat(energy_wh=_number(kept, "heater_energy_wh"))
+    return Insight(tally=_read_tally(counters, bookkeeper, off_for_s), heat=heat)
 
 
 def _write_tally(tally: Tally, bookkeeper: Bookkeeper) -> Record:

@@ -81,6 +81,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
             watches=watches,
             missing=tuple(map(aged, alarms.missing)),
             device=tuple(map(aged, alarms.device)),
+            own=tuple(map(aged, alarms.own)),
             lost=None if alarms.lost is None else aged(alarms.lost),
             shown=tuple(map(aged, alarms.shown)),
         ),

@@ -101,6 +101,8 @@ class ExternalMeasurement:
     """Its owner says that this is a shunt in the bank's own lead: good enough to count by."""
     heard_s: float
     """Controller time in s."""
+    surplus_w: float | None = None
+    """What is generated and neither used nor stored, where the source knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ def engine_of(pack: PackSettings, settings: Settings) -> Engine:
             max_age_s=settings.controller.effective_max_age_s,
             ocv_v=pack.ocv_v,
             sheet=pack.cell,
+            heater=pack.heater,
         )
     )
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cellwarden.clock import Clock
 from cellwarden.engine import Bank, BankMemory, Engine, PackMemory
@@ -171,10 +172,7 @@ class Controller:
         if reading is not None:
             self._recognise(member, reading, now_s)
         engine, memory = member.engine, member.memory
-        external = self._external(now_s)
-        inputs = Inputs(
-            external=external, shunt_current_a=self._by_shunt(external), orders=self.orders
-        )
+        inputs = self._inputs(engine, now_s)
         member.memory, state = attempt(
             f"engine of {engine.pack}",
             lambda: engine.step(memory, reading, now_s, link, inputs),
@@ -206,6 +204,22 @@ class Controller:
             if self._recognition.serial_number(pack) == serial_number and member.memory.identity:
                 return member.engine.record(member.memory, self.clock.now_s())
         return None
+
+    def _inputs(self, engine: Engine, now_s: float) -> Inputs:
+        """Return what is known for a pack besides its reading."""
+        external, heater = self._external(now_s), engine.settings.heater
+        expected_in_s = surplus = None
+        if heater is not None:  # its hours of charging are those of the clock on the wall
+            expected_in_s = heater.charge_expected_in_s(datetime.now().astimezone())
+            told = [e.surplus_w for e in external if e.surplus_w is not None]
+            surplus = max(told) >= heater.most_w if told else None
+        return Inputs(
+            external=external,
+            shunt_current_a=self._by_shunt(external),
+            charge_expected_in_s=expected_in_s,
+            surplus=surplus,
+            orders=self.orders,
+        )
 
     def _decide(self) -> None:
         now_s = self.clock.now_s()

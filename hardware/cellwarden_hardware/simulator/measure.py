@@ -56,5 +56,6 @@ class Meter:
             discharge_switch_on=said.discharge_switch_on,
             balance_switch_on=said.balance_switch_on,
             balancing=said.balancing,
+            heating=None if self.pack.heater is None else self.pack.heater.closed,
             balance_current_a=self.pack.bms.balancer.current_a,
         )

@@ -10,6 +10,7 @@ from cellwarden.model.catalog import Curve
 from cellwarden_hardware.simulator.balancer import Pair
 from cellwarden_hardware.simulator.bms import SimulatedBms, Switch
 from cellwarden_hardware.simulator.cell import CELL_KINDS, CellString
+from cellwarden_hardware.simulator.heater import Heater
 from cellwarden_hardware.simulator.node import Branch
 from cellwarden_hardware.simulator.snapshot import PackSnapshot
 from cellwarden_hardware.simulator.thermal import (
@@ -64,6 +65,8 @@ class PackDesign:
     """(SoC in %, relaxed V) of these very cells; None: the catalogue's typical curve."""
     balance_lead_ohm: float = 0.0
     """Of each balance lead: the BMS reads a cell that it balances wrong by the drop over it."""
+    heater_film_ohm: float | None = None
+    """A heating film on the BMS's output; None: there is none. Its current bypasses the sensor."""
     supply_current_a: float = 0.007
     """What the BMS itself draws (R3); it bypasses its current sensor."""
     current_offset_a: float = 0.0
@@ -131,6 +134,9 @@ class SimulatedPack:
         self.board = HARDWARE_MODELS[design.board]
         self.time_s = 0.0
         self.current_a = 0.0
+        self.heater_w = 0.0
+        """What the heating film gave in the last step."""
+        self.heater = None if design.heater_film_ohm is None else Heater(design.heater_film_ohm)
         self.balancer_took_wh = 0.0
         """What the balancer took out of cells, since the start; the rest of it is heat."""
         self.balancer_gave_wh = 0.0
@@ -205,6 +211,11 @@ class SimulatedPack:
         seen[balancer.cell] += 2 * self.design.balance_lead_ohm * balancer.current_a
         return seen
 
+    def switch_heater(self, on: bool, /) -> None:
+        """Switch the heating film, if there is one."""
+        if self.heater is not None:
+            self.heater.ordered = on
+
     def balance_cells(self, giving: int | None, taking: int | None) -> None:
         """Take charge from one cell and give it to another, numbers from 1; None: rest."""
         balancer = self.bms.balancer
@@ -271,7 +282,9 @@ class SimulatedPack:
         self.time_s += dt_s
         self.current_a = current_a
         supply_a = self.design.supply_current_a if self.bms.awake else 0.0
-        self.cells.advance(dt_s, current_a - supply_a)
+        heater_a = 0.0 if self.heater is None else self.heater.current_a(self.emf_v)
+        self.heater_w = heater_a * self.emf_v
+        self.cells.advance(dt_s, current_a - supply_a - heater_a)
         self._account(dt_s)
         self._warm(dt_s)
         return self._sense(dt_s)
@@ -336,7 +349,9 @@ class SimulatedPack:
             self.balancer_gave_wh += energy_wh
 
     def _warm(self, dt_s: float) -> None:
-        self.battery.advance(dt_s, heat_w=self.cells.heat_w, ambient_c=self.ambient_c)
+        self.battery.advance(
+            dt_s, heat_w=self.cells.heat_w + self.heater_w, ambient_c=self.ambient_c
+        )
         board_w = self._board_ohm * self.current_a**2
         board_w += self._diode_v(self.current_a) * self.current_a
         self.mos.advance(dt_s, heat_w=board_w, ambient_c=self.ambient_c)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cellwarden.config.heating import HEATING_KEYS
 from cellwarden.config.keys import (
     BANK_KEYS,
     CELL_KEYS,
@@ -118,6 +119,7 @@ def updated(page: str) -> str:
         "keys: pack": lambda: keys_table(PACK_KEYS),
         "keys: parameters": parameters_table,
         "chemistries": chemistries_table,
+        "keys: heating": lambda: keys_table(HEATING_KEYS),
         "keys: cell": lambda: keys_table(CELL_KEYS),
         "keys: output": lambda: keys_table(OUTPUT_KEYS),
         "kinds: drivers": lambda: kinds_text(list(host.drivers().values())),

@@ -1,0 +1,58 @@
+"""What a heating film may be: the limits of the board's output (R36)."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+MOST_A = 3.0
+MOST_W = 200.0
+MOST_W_BY_BOARD = {"JK-B2A8S20P": 100.0}
+"""Boards whose output bears less; all others MOST_W."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaterSettings:
+    """One pack's heater, as its owner described it."""
+
+    film_ohm: float
+    """At 20 °C, as measured between its leads."""
+    most_w: float = MOST_W
+    most_a: float = MOST_A
+    soc_floor_percent: float = 30.0
+    """The pack does not heat itself below this."""
+    only_surplus: bool = False
+    """Heat only with energy that would be fed in or lost."""
+    charge_from: time | None = None
+    """Local time of day from which charging is to be expected; with `charge_until`."""
+    charge_until: time | None = None
+
+    def charge_expected_in_s(self, now: datetime) -> float | None:
+        """Return when charging is expected, in s from a local time; 0 within the hours of it."""
+        start, end = self.charge_from, self.charge_until
+        if start is None or end is None:
+            return None
+        clock = now.time()
+        inside = start <= clock < end if start < end else clock >= start or clock < end
+        if inside:
+            return 0.0
+        begins = datetime.combine(now.date(), start, tzinfo=now.tzinfo)
+        if begins < now:
+            begins += timedelta(days=1)
+        return (begins - now).total_seconds()
+
+    def power_w(self, volts: float | None) -> float | None:
+        """Return the power at a pack voltage."""
+        return None if volts is None else volts * volts / self.film_ohm
+
+    def too_much(self, volts: float) -> str | None:
+        """Return how the film breaks the output's limits at a pack voltage; None if it does not."""
+        current_a, power_w = volts / self.film_ohm, volts * volts / self.film_ohm
+        if current_a > self.most_a:
+            return f"{current_a:.1f} A at {volts:.1f} V, the output bears {self.most_a:g} A"
+        if power_w > self.most_w:
+            return f"{power_w:.0f} W at {volts:.1f} V, the output bears {self.most_w:g} W"
+        return None
+
+
+def least_ohm(highest_v: float, most_w: float = MOST_W, most_a: float = MOST_A) -> float:
+    """Return the least resistance of a film at the highest pack voltage, in Ω."""
+    return max(highest_v / most_a, highest_v * highest_v / most_w)
