@@ -36,6 +36,7 @@ class Suspect(NamedTuple):
         return Quarantine(
             what=self.what,
             value=shown(self.value, self.unit),
+            measured=self.value if -1e9 < self.value < 1e9 else None,
             why=self.why,
             since_s=self.since_s,
             until_s=self.last_s + HOLD_S,

@@ -78,6 +78,8 @@ class Quarantine:
     since_s: float
     until_s: float
     """Not believed again before this controller time, in s."""
+    measured: float | None = None
+    """The number as it came, for a diagnosis; None for what is no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cellwarden import host as plugins
 from cellwarden.clock import Clock
 from cellwarden.config.settings import PackSettings, Settings
+from cellwarden.diagnosis import PackFacts
 from cellwarden.engine import (
     Bank,
     BankMember,
@@ -28,6 +29,7 @@ from cellwarden.runtime.controller import (
     Controller,
     NamedOutput,
 )
+from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
@@ -82,7 +84,7 @@ def build(
     if saved and ORDERS_RECORD in saved:
         found = saved[ORDERS_RECORD]
         gate.restore(found.record, off_for_s(found))
-    return Controller(
+    controller = Controller(
         bank=bank,
         bank_memory=_bank_memory(bank, (saved or {}).get(BANK_RECORD), clock),
         recognition=recognition,
@@ -92,6 +94,14 @@ def build(
         gate=gate,
         clock=clock,
         poll_interval_s=options.poll_interval_s,
+    )
+    controller.examiner = Examiner([_facts(pack) for pack in settings.packs], clock, saved)
+    return controller
+
+
+def _facts(pack: PackSettings) -> PackFacts:
+    return PackFacts(
+        name=pack.name, chemistry=pack.chemistry, parameters=pack.parameters, ocv_v=pack.ocv_v
     )
 
 

@@ -28,6 +28,7 @@ from cellwarden.model import (
     RequestKind,
 )
 from cellwarden.runtime.actor import Actor
+from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
@@ -96,6 +97,8 @@ class Controller:
         """The newest decision; None before the first."""
         self.orders: Orders = NO_ORDERS
         """Orders in effect, as the gate keeps them; every decision obeys them."""
+        self.examiner: Examiner | None = None
+        """Adds findings to each decision; None: there is no diagnosis."""
         self._bank = bank
         self._bank_memory = bank_memory or bank.start(clock.now_s())
         self._recognition = recognition
@@ -241,6 +244,8 @@ class Controller:
             )
         if external := self._external(now_s):
             state = replace(state, external=external)
+        if self.examiner is not None:
+            state = self.examiner.examined(state, now_s)
         self._publish(state)
         if self.keeper is not None:
             self.keeper.consider(state)
@@ -402,7 +407,7 @@ class Controller:
             if not await asyncio.to_thread(thread.join, GOODBYE_S if self.state else 1.0):
                 LOG.warning("%s did not end in time and is left behind", thread.name)
         if self.keeper is not None:
-            self.keeper.save(self.state, durable=True)
+            self.keeper.save(self.state, durable=True, final=True)
 
     async def _goodbye(self, control: Sequence[asyncio.Task[None]]) -> None:
         if self.state is None:

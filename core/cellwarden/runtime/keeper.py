@@ -12,6 +12,8 @@ DURABLE_EVERY_S = 300.0
 """Real s between routine saves to flash (F35)."""
 DURABLE_ORDERS_EVERY_S = 60.0
 """Real s between saves to flash for new orders: an automation may give one every few seconds."""
+LASTING_EVERY_S = 3600.0
+"""Real s between saves of what was learned over days; it is large, and an hour of it is little."""
 DURABLE_STEP_PERCENT = 1.0
 """A pack's SoC moved by this much: save to flash (F35)."""
 
@@ -33,6 +35,9 @@ class Keeper:
         self._volatile_s = float("-inf")
         self._durable_s = float("-inf")
         self._durable_soc: dict[str, float] = {}
+        self.lasting: Callable[[], Mapping[str, Mapping[str, object]]] = dict
+        """Gives records that change slowly: they are saved rarely, and on stop."""
+        self._lasting_s = time.monotonic()
 
     def consider(self, state: BankState) -> None:
         """Save if this decision is worth it."""
@@ -54,8 +59,15 @@ class Keeper:
         """Save a new order: to memory at once, to flash unless that was written just now."""
         self.save(state, durable=time.monotonic() - self._durable_s >= DURABLE_ORDERS_EVERY_S)
 
-    def save(self, state: BankState | None, notes: Sequence[Note] = (), *, durable: bool) -> None:
-        """Save now."""
+    def save(
+        self,
+        state: BankState | None,
+        notes: Sequence[Note] = (),
+        *,
+        durable: bool,
+        final: bool = False,
+    ) -> None:
+        """Save now; `final` for the last time."""
         self._volatile_s = time.monotonic()
         if durable:
             self._durable_s = self._volatile_s
@@ -63,8 +75,12 @@ class Keeper:
                 for pack in state.packs:
                     if pack.soc_percent is not None:
                         self._durable_soc[pack.pack] = pack.soc_percent
+        records = self._records()
+        if final or (durable and self._volatile_s - self._lasting_s >= LASTING_EVERY_S):
+            self._lasting_s = self._volatile_s
+            records = {**records, **self.lasting()}
         self._store.save(
-            Save(at_s=time.time(), records=self._records(), notes=tuple(notes), durable=durable)
+            Save(at_s=time.time(), records=records, notes=tuple(notes), durable=durable)
         )
 
     def _soc_moved(self, state: BankState) -> bool:

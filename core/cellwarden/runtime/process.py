@@ -67,6 +67,8 @@ def run(settings: Settings) -> int:
         clock = Clock()
         controller = build(settings, clock=clock, state_folder=state_folder, saved=store.load())
         controller.keeper = Keeper(store, controller.records)
+        if controller.examiner is not None:
+            controller.keeper.lasting = controller.examiner.records
         store.start()
         try:
             asyncio.run(_serve(controller, settings, runtime_folder))

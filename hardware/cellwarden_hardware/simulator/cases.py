@@ -1,0 +1,510 @@
+"""For each finding: the fault it is for, mild to bad, what only looks like it, and by when.
+
+Both the tests and the benchmark of the diagnosis walk this table, so that what is claimed and what
+is measured are one thing.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cellwarden.model import AlarmKind, DeviceAlarm, Reading, Severity
+from cellwarden_hardware.simulator.ailments import AILMENTS
+from cellwarden_hardware.simulator.bank import SimulatedBank
+from cellwarden_hardware.simulator.clinic import Clinic, Illness, Story
+from cellwarden_hardware.simulator.pack import SimulatedPack
+
+HOUR_S, DAY_S = 3600.0, 86_400.0
+LONG_S = 35.0
+"""Between looks of cases that take days; no multiple of the balancer's turns."""
+
+Teller = Callable[[float], Story]
+"""Severity → story."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sham:
+    """Something like the fault that is none, or another one."""
+
+    text: str
+    ailment: str = ""
+    severity: float = 1.0
+    story: Story | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One finding and its fault."""
+
+    code: str
+    within_s: float
+    """By when it must be found; as `docs/diagnosis.md` says."""
+    severities: tuple[float, ...]
+    """Mild to bad."""
+    ailment: str = ""
+    tell: Teller | None = None
+    """Instead of an ailment."""
+    shams: tuple[Sham, ...] = ()
+    house: Mapping[str, Any] = field(default_factory=dict)
+    hungry: float = 1.0
+    """The household takes and makes this many times what suits the bank: deeper cycles."""
+    room_c: float = 21.0
+    obeys: bool = True
+    looks_s: float = 10.0
+    begins_s: float = 0.0
+
+    def clinic(self, severity: float | None, sham: Sham | None = None, seed: int = 1) -> Clinic:
+        """Return a house with this fault, or with what looks like it; None is healthy."""
+        ailment, story = (self.ailment, None) if sham is None else (sham.ailment, sham.story)
+        worth = severity if sham is None else sham.severity
+        if sham is None and self.tell is not None and severity is not None:
+            story = self.tell(severity)
+        ills: tuple[Illness, ...] = ()
+        if ailment and worth is not None:
+            ills = (Illness(ailment=ailment, severity=worth, from_s=self.begins_s),)
+        return Clinic(
+            house(seed=seed, hungry=self.hungry, room_c=self.room_c, **self.house),
+            ills,
+            story,
+            step_s=self.looks_s,
+            obeys=self.obeys or sham is not None,
+        )
+
+
+def house(
+    *, seed: int = 1, hungry: float = 1.0, room_c: float = 21.0, **options: Any
+) -> SimulatedBank:
+    """Return a household with one pack, or as many as `options` say."""
+    bank = SimulatedBank.home(**{"packs": 1, "seed": seed, **options})
+    assert bank.profile is not None
+    bank.profile.bank_energy_wh *= hungry
+    bank.profile.mean_c = room_c
+    return bank
+
+
+def _restarts(times: float) -> Story:
+    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
+        done = min(math.floor(now_s / 1800.0), times)
+        runtime_s = now_s - done * 1800.0 + (0.0 if done else 90_000.0)
+        return replace(reading, runtime_s=runtime_s)
+
+    return story
+
+
+def _gap(reading: Reading, _: SimulatedPack, now_s: float) -> Reading | None:
+    return None if 1800.0 < now_s < 1860.0 else reading
+
+
+def _silent(_: float) -> Story:
+    return lambda reading, _, now_s: None if now_s > 600.0 else reading
+
+
+def _frozen(_: float) -> Story:
+    kept: list[Reading] = []
+
+    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
+        if now_s < 600.0:
+            kept[:] = [reading]
+            return reading
+        return replace(
+            reading,
+            cell_voltages_v=kept[0].cell_voltages_v,
+            voltage_v=kept[0].voltage_v,
+        )
+
+    return story
+
+
+def _calm(reading: Reading, _: SimulatedPack, __: float) -> Reading:
+    """Nothing flows and nothing changes."""
+    return replace(reading, cell_voltages_v=(3.3,) * 16, voltage_v=52.8, current_a=0.0)
+
+
+def _stuck_sensor(_: float) -> Story:
+    return lambda reading, _, __: replace(
+        reading, temperatures_c=(22.4, *reading.temperatures_c[1:])
+    )
+
+
+def _steady_room(reading: Reading, _: SimulatedPack, __: float) -> Reading:
+    return replace(reading, temperatures_c=(22.4, 22.5), mos_temperature_c=23.0)
+
+
+def _fet_open(_: float) -> Story:
+    return lambda reading, _, __: replace(reading, charge_fet_on=False)
+
+
+def _fet_closed(amps: float) -> Story:
+    return lambda reading, _, __: replace(
+        reading, charge_fet_on=False, charge_switch_on=False, current_a=amps
+    )
+
+
+def _fet_held(reading: Reading, _: SimulatedPack, __: float) -> Reading:
+    alarm = DeviceAlarm(
+        kind=AlarmKind.CELL_OVERVOLTAGE, severity=Severity.PROTECTION, blocks_charge=True
+    )
+    return replace(reading, charge_fet_on=False, alarms=(alarm,))
+
+
+def _diode(reading: Reading, _: SimulatedPack, __: float) -> Reading:
+    return replace(reading, charge_fet_on=False, charge_switch_on=False, current_a=-30.0)
+
+
+def _fets_off(amps: float) -> Story:
+    return lambda reading, _, __: replace(
+        reading,
+        charge_fet_on=False,
+        discharge_fet_on=False,
+        charge_switch_on=False,
+        discharge_switch_on=False,
+        current_a=amps,
+    )
+
+
+def _heater(rise_k_per_h: float, *, from_c: float = -4.0, step_a: float = 0.0) -> Story:
+    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
+        on = now_s > 1800.0
+        warm = rise_k_per_h * (now_s - 1800.0) / HOUR_S if on else 0.0
+        ends = from_c + warm > 5.0
+        drawn = -step_a if on and not ends else 0.0
+        return replace(
+            reading,
+            heating=on and not ends,
+            temperatures_c=(round(min(from_c + warm, 6.0), 1), round(from_c + warm + 0.4, 1)),
+            current_a=-5.0 + drawn,
+        )
+
+    return story
+
+
+def _heater_on(at_c: float) -> Story:
+    return lambda reading, _, __: replace(
+        reading, heating=True, temperatures_c=(at_c, at_c + 0.5), current_a=-5.0
+    )
+
+
+def _above(volts: float) -> Story:
+    """Charge on at this voltage, whatever was said."""
+
+    def story(reading: Reading, _: SimulatedPack, __: float) -> Reading:
+        cell = round(volts / 16, 3)
+        return replace(
+            reading, cell_voltages_v=(cell,) * 16, voltage_v=round(16 * cell, 2), current_a=20.0
+        )
+
+    return story
+
+
+def _settles(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
+    """Full, above a lower CVL, and nobody charges."""
+    cell = 3.475 - 0.00001 * now_s
+    return replace(
+        reading, cell_voltages_v=(cell,) * 16, voltage_v=round(16 * cell, 2), current_a=0.0
+    )
+
+
+def _jumping(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
+    """One reading in a hundred has a wild sensor."""
+    wild = round(now_s / 10.0) % 100 == 0
+    return replace(reading, temperatures_c=(180.0, 21.0)) if wild else reading
+
+
+def _told(code: str, kind: AlarmKind) -> Case:
+    return Case(
+        code=code,
+        ailment=f"alarm: {kind.value}",
+        severities=(1.0,),
+        within_s=60.0,
+        shams=(Sham(text="another alarm", ailment=f"alarm: {AlarmKind.LOW_SOC.value}"),),
+    )
+
+
+CASES: tuple[Case, ...] = (
+    _told("cell-undervoltage", AlarmKind.CELL_UNDERVOLTAGE),
+    _told("cell-overvoltage", AlarmKind.CELL_OVERVOLTAGE),
+    _told("over-current", AlarmKind.DISCHARGE_OVERCURRENT),
+    _told("mos-overtemperature", AlarmKind.MOS_OVERTEMPERATURE),
+    _told("cell-overtemperature", AlarmKind.CHARGE_OVERTEMPERATURE),
+    _told("short-circuit", AlarmKind.SHORT_CIRCUIT),
+    _told("internal-communication", AlarmKind.BMS_INTERNAL),
+    Case(
+        code="cell-count",
+        ailment="cell count set",
+        severities=(15.0,),
+        within_s=60.0,
+        shams=(Sham(text="set right", ailment="cell count set", severity=16.0),),
+    ),
+    Case(
+        code="balance-lead-resistance",
+        ailment="balance lead",
+        severities=(0.16, 0.5, 3.0),
+        within_s=120.0,
+        shams=(
+            Sham(text="a lead a little longer", ailment="balance lead", severity=0.02),
+            Sham(text="a weak cell", ailment="weak cell, resistance", severity=2.5),
+        ),
+    ),
+    Case(
+        code="balance-lead-resistance",
+        ailment="balance lead, not measured",
+        severities=(0.12, 0.3),
+        within_s=1.5 * DAY_S,
+        house={"chemistry": "Li-ion", "cells": 14},
+        shams=(
+            Sham(text="good leads", ailment="balance lead, not measured", severity=0.005),
+            Sham(text="a weak cell", ailment="weak cell, resistance", severity=2.5),
+        ),
+    ),
+    Case(
+        code="balance-lead-open",
+        ailment="open lead",
+        severities=(0.25, 1.0),
+        within_s=120.0,
+        shams=(
+            Sham(text="a lead with resistance", ailment="balance lead", severity=0.1),
+            Sham(text="an empty cell", ailment="cells apart", severity=44.0),
+        ),
+    ),
+    Case(
+        code="balance-leads-swapped",
+        ailment="swapped leads",
+        severities=(1.0,),
+        within_s=120.0,
+        shams=(Sham(text="a lost cell", ailment="lost cell", severity=0.0),),
+    ),
+    Case(
+        code="dropped-string",
+        ailment="lost cell",
+        severities=(0.4, 0.0),
+        within_s=120.0,
+        shams=(
+            Sham(text="swapped leads", ailment="swapped leads"),
+            Sham(text="a low cell", ailment="lost cell", severity=2.0),
+        ),
+    ),
+    Case(
+        code="temperature-sensor-missing",
+        ailment="sensor missing",
+        severities=(1.0,),
+        within_s=300.0,
+        begins_s=600.0,
+        shams=(Sham(text="a sensor off by 3 K", ailment="sensor off", severity=3.0),),
+    ),
+    Case(
+        code="temperature-sensor-broken",
+        ailment="sensor at a value",
+        severities=(180.0, -60.0),
+        within_s=300.0,
+        begins_s=600.0,
+        shams=(Sham(text="one reading in a hundred is wild", story=_jumping),),
+    ),
+    Case(
+        code="temperature-sensor-stuck",
+        tell=_stuck_sensor,
+        severities=(1.0,),
+        within_s=0.75 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a room of even temperature", story=_steady_room),),
+    ),
+    Case(
+        code="temperature-sensors-apart",
+        ailment="sensor off",
+        severities=(16.0, 30.0),
+        within_s=1200.0,
+        shams=(Sham(text="5 K apart", ailment="sensor off", severity=5.0),),
+    ),
+    Case(
+        code="current-sign",
+        ailment="current reversed",
+        severities=(1.0,),
+        within_s=0.75 * DAY_S,
+        shams=(Sham(text="an offset of 2 A", ailment="current offset", severity=2.0),),
+    ),
+    Case(
+        code="current-offset",
+        tell=_fets_off,
+        severities=(0.2, 0.6, 4.0),
+        within_s=900.0,
+        shams=(Sham(text="a current flows with the FETs on"),),
+    ),
+    Case(
+        code="current-offset",
+        ailment="current offset",
+        severities=(0.6, 3.0),
+        within_s=5 * DAY_S,
+        looks_s=LONG_S,
+        shams=(
+            Sham(text="a current sensor as good as most", ailment="current offset", severity=0.05),
+        ),
+    ),
+    Case(
+        code="voltage-calibration",
+        ailment="voltage off",
+        severities=(0.005, 0.012, 0.025),
+        within_s=1800.0,
+        shams=(Sham(text="0.2 % off", ailment="voltage off", severity=0.002),),
+    ),
+    Case(
+        code="values-frozen",
+        tell=_frozen,
+        severities=(1.0,),
+        within_s=2400.0,
+        shams=(Sham(text="a battery at rest", story=_calm),),
+    ),
+    Case(
+        code="connection-resistance",
+        ailment="bad connection",
+        severities=(0.0003, 0.0006, 0.002),
+        within_s=1.5 * DAY_S,
+        shams=(
+            Sham(text="a longer bus bar", ailment="bad connection", severity=0.00006),
+            Sham(text="a weak cell", ailment="weak cell, resistance", severity=3.0),
+        ),
+    ),
+    Case(
+        code="weak-cell-resistance",
+        ailment="weak cell, resistance",
+        severities=(2.2, 4.0),
+        within_s=1.5 * DAY_S,
+        shams=(
+            Sham(text="30 % more", ailment="weak cell, resistance", severity=1.3),
+            Sham(text="a bad connection", ailment="bad connection", severity=0.0006),
+        ),
+    ),
+    Case(
+        code="connection-worsens",
+        ailment="bad connection",
+        severities=(0.00025, 0.0008),
+        within_s=3 * DAY_S,
+        begins_s=3 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a longer bus bar", ailment="bad connection", severity=0.00004),),
+    ),
+    Case(
+        code="weak-cell-capacity",
+        ailment="weak cell, capacity",
+        severities=(0.88, 0.7),
+        within_s=3 * DAY_S,
+        hungry=1.7,
+        looks_s=LONG_S,
+        shams=(
+            Sham(text="a cell that is not as full", ailment="cells apart", severity=8.0),
+            Sham(text="97 % left", ailment="weak cell, capacity", severity=0.97),
+        ),
+    ),
+    Case(
+        code="cell-self-discharge",
+        ailment="weak cell, leak",
+        severities=(0.12, 0.6),
+        within_s=7 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a cell that is not as full", ailment="cells apart", severity=4.0),),
+    ),
+    Case(
+        code="balancer-idle",
+        ailment="balancer dead",
+        severities=(6.0, 12.0),
+        within_s=1.5 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a balancer at work", ailment="cells apart", severity=6.0),),
+    ),
+    Case(
+        code="imbalance-not-cured",
+        ailment="balancer feeble",
+        severities=(6.0,),
+        within_s=7 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a balancer that cures it", ailment="cells apart", severity=6.0),),
+    ),
+    Case(
+        code="heater-without-effect",
+        tell=_heater,
+        severities=(0.0,),
+        within_s=1.5 * HOUR_S,
+        shams=(Sham(text="a slow heater", story=_heater(3.0, step_a=3.0)),),
+    ),
+    Case(
+        code="heater-never-stops",
+        tell=_heater_on,
+        severities=(12.0, 48.0),
+        within_s=1200.0,
+        shams=(Sham(text="a heater at work", story=_heater(6.0, step_a=3.0)),),
+    ),
+    Case(
+        code="fet-stuck-open",
+        tell=_fet_open,
+        severities=(1.0,),
+        within_s=300.0,
+        shams=(Sham(text="a protection holds it", story=_fet_held),),
+    ),
+    Case(
+        code="fet-stuck-closed",
+        tell=_fet_closed,
+        severities=(5.0, 60.0),
+        within_s=120.0,
+        shams=(Sham(text="discharging through the body diode", story=_diode),),
+    ),
+    Case(
+        code="bms-reboots",
+        tell=_restarts,
+        severities=(1.0, 3.0, 8.0),
+        within_s=2000.0,
+        shams=(Sham(text="a minute without answers", story=_gap),),
+    ),
+    Case(
+        code="bms-silent",
+        tell=_silent,
+        severities=(1.0,),
+        within_s=1000.0,
+        shams=(Sham(text="a minute without answers", story=_gap),),
+    ),
+    Case(
+        code="soc-drift",
+        ailment="soc drifted",
+        severities=(25.0, 45.0),
+        within_s=1.5 * DAY_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="5 % off", ailment="soc drifted", severity=5.0),),
+    ),
+    Case(
+        code="capacity-fade",
+        ailment="faded",
+        severities=(0.72, 0.45),
+        within_s=3 * DAY_S,
+        hungry=1.4,
+        looks_s=LONG_S,
+        shams=(Sham(text="5 % less", ailment="faded", severity=0.95),),
+    ),
+    Case(
+        code="settings-contradict",
+        ailment="recovery set",
+        severities=(3.65,),
+        within_s=60.0,
+        shams=(Sham(text="another recovery", ailment="recovery set", severity=3.45),),
+    ),
+    Case(
+        code="settings-beyond-chemistry",
+        ailment="over-voltage set",
+        severities=(4.2,),
+        within_s=60.0,
+        shams=(Sham(text="3.65 V", ailment="over-voltage set", severity=3.65),),
+    ),
+    Case(
+        code="settings-capacity",
+        ailment="capacity set",
+        severities=(250.0, 100.0),
+        within_s=60.0,
+        shams=(Sham(text="the true capacity", ailment="capacity set", severity=276.0),),
+    ),
+    Case(
+        code="charger-above-limit",
+        tell=_above,
+        severities=(55.6, 56.8),
+        within_s=600.0,
+        shams=(Sham(text="nobody charges, the voltage falls", story=_settles),),
+    ),
+)
+
+assert all(not c.ailment or c.ailment in AILMENTS for c in CASES)
