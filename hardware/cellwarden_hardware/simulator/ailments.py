@@ -233,7 +233,11 @@ AILMENTS: dict[str, Ailment] = {
     "weak cell, leak": Ailment(text="self-discharge in A", change=_leak),
     "bad connection": Ailment(text="ohm in a bus bar", distort=_contact),
     "balance lead": Ailment(text="ohm, measured by the BMS too", distort=_lead),
-    "balance lead, not measured": Ailment(text="ohm", distort=_lead_unmeasured),
+    "balance lead, not measured": Ailment(
+        text="ohm, with a cell that is balanced by it",
+        change=lambda pack, _: _apart(pack, 4.0),
+        distort=_lead_unmeasured,
+    ),
     "open lead": Ailment(text="V by which its cells read apart", distort=_open_lead),
     "swapped leads": Ailment(text="no unit", distort=_swapped),
     "lost cell": Ailment(text="V that are left of it", distort=_lost),
