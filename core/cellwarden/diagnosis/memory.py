@@ -12,6 +12,8 @@ class Sample(NamedTuple):
     at_s: float
     current_a: float
     cells_v: tuple[float, ...]
+    told_v: tuple[float | None, ...]
+    """As the BMS told them; the engine puts right what an open lead spoils."""
     middle_v: float
     """Median of the cells."""
     balancing: bool

@@ -82,6 +82,19 @@ def observe(
     return stats._replace(last=sample)
 
 
+def told_cells(state: PackState) -> tuple[float | None, ...]:
+    """Return every cell's voltage as the BMS told it, whether the engine believed it or not."""
+    reading = state.reading
+    told = list(reading.cell_voltages_v) if reading is not None else []
+    for doubted in state.quarantined:
+        words = doubted.what.split()
+        if len(words) > 1 and words[0] == "cell" and words[1].isdigit():
+            n = int(words[1]) - 1
+            if 0 <= n < len(told) and doubted.measured is not None:
+                told[n] = doubted.measured
+    return tuple(told)
+
+
 def median(values: Sequence[float]) -> float:
     """Return the middle value, of an even count the lower of the two; 0 of none."""
     return sorted(values)[(len(values) - 1) // 2] if values else 0.0
@@ -113,6 +126,7 @@ def _sample(reading: Reading, state: PackState, now_s: float) -> Sample | None:
         now_s,
         reading.current_a,
         known,
+        told_cells(state) if state.quarantined else known,
         median(known),
         balancing,
         told_a if balancing else 0.0,
@@ -130,7 +144,7 @@ def _between(stats: PackStats, facts: PackFacts, last: Sample, now: Sample) -> P
     stats = _load_step(stats._replace(slow_a=slow_a), facts, now)
     wires = stats.wires
     quiet = abs(now.current_a - last.current_a) < STEP_C * facts.capacity_ah
-    if quiet and len(now.cells_v) == len(last.cells_v):
+    if quiet and len(now.told_v) == len(last.told_v):
         wires = _wires(wires, last, now)
     hours = passed_s / 3600.0
     balance_ah = stats.balance_ah
@@ -192,9 +206,14 @@ def _wires(wires: tuple[Line, ...], last: Sample, now: Sample) -> tuple[Line, ..
     count, amps = len(now.cells_v), max(abs(last.balance_a), abs(now.balance_a))
     if len(wires) != count - 1:
         wires = (Line(),) * (count - 1)
-    step_v = [v - w for v, w in zip(now.cells_v, last.cells_v, strict=True)]
+    step_v = [
+        None if v is None or w is None else v - w
+        for v, w in zip(now.told_v, last.told_v, strict=True)
+    ]
     after = list(wires)
     for n, (lower, upper) in enumerate(pairwise(step_v)):
+        if lower is None or upper is None:
+            continue
         apart_v = 0.5 * abs(lower - upper)
         if amps > 0.0 and apart_v >= LEAD_V and abs(lower + upper) < 0.4 * apart_v:
             after[n] = after[n].add(0.0, apart_v / amps, 0.99)

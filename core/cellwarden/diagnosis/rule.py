@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from cellwarden.diagnosis.facts import PackFacts
 from cellwarden.diagnosis.memory import PackStats
+from cellwarden.diagnosis.observe import told_cells
 from cellwarden.model import AlarmKind, PackState, Reading, Urgency
 
 
@@ -24,12 +25,7 @@ class Look(NamedTuple):
 
     def told_cells(self) -> tuple[float | None, ...]:
         """Return every cell's voltage as the BMS told it, believed or not."""
-        told = list(self.reading.cell_voltages_v)
-        for doubted in self.state.quarantined:
-            name, _, number = doubted.what.partition(" ")
-            if name == "cell" and number.isdigit() and int(number) <= len(told):
-                told[int(number) - 1] = doubted.measured
-        return tuple(told)
+        return told_cells(self.state)
 
     def has_alarm(self, *kinds: AlarmKind) -> bool:
         """Return whether one of these alarms is raised."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from cellwarden.diagnosis import procedures
 from cellwarden.diagnosis.observe import median
 from cellwarden.diagnosis.rule import Clue, Look, Rule, by_size
-from cellwarden.model import AlarmKind, Urgency
+from cellwarden.model import AlarmKind, AlarmSource, Urgency
 
 # R31 (ours): warn at twice the pack's median or 150 mΩ, lock at three times the median and 200 mΩ.
 WARN_TIMES, WARN_OHM = 2.0, 0.15
@@ -151,10 +151,9 @@ def _dropped(look: Look) -> Iterator[Clue]:
             Urgency.NOW,
             f"cell {n + 1}",
         )
-    if look.has_alarm(AlarmKind.BALANCE_WIRE_OPEN) and all(
-        v is not None and abs(v - middle) < APART_V for v in cells
-    ):
-        yield Clue("a cell or its lead is lost", "the BMS's own alarm", 0.8, Urgency.NOW)
+    for alarm in look.state.alarms:
+        if alarm.kind is AlarmKind.BALANCE_WIRE_OPEN and alarm.source is AlarmSource.DEVICE:
+            yield Clue("a cell or its lead is lost", "the BMS's own alarm", 0.8, Urgency.NOW)
 
 
 def _mohm(ohm: float) -> str:
