@@ -26,6 +26,17 @@ def test_every_preset_keeps_every_rule(chemistry: str, cells: int, capacity_ah: 
     assert broken_rules(preset(chemistry, cell_count=cells, design_capacity_ah=capacity_ah)) == ()
 
 
+@pytest.mark.requirement("X1")
+@pytest.mark.requirement("X2")
+@pytest.mark.requirement("X3")
+@pytest.mark.requirement("X4")
+@pytest.mark.requirement("X5")
+@pytest.mark.requirement("X6")
+@pytest.mark.requirement("X7")
+@pytest.mark.requirement("X8")
+@pytest.mark.requirement("X9")
+@pytest.mark.requirement("X10")
+@pytest.mark.requirement("X17")
 @pytest.mark.requirement("R5")
 @pytest.mark.requirement("R6")
 @pytest.mark.parametrize(

@@ -119,6 +119,8 @@ def test_warnings_block_nothing() -> None:
     assert bms.held == {AlarmKind.LOW_SOC, AlarmKind.CELL_DIFFERENCE}
 
 
+@pytest.mark.requirement("R13")
+@pytest.mark.requirement("R37")
 def test_under_the_shutdown_voltage_it_switches_itself_off_until_activated() -> None:
     bms = device()
     see(bms, 2, cells=(2.6,) * 4, amps=-1.0)

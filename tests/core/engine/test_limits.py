@@ -131,6 +131,8 @@ def test_the_charge_voltage_rises_by_45_mv_a_minute() -> None:
     assert bench.state.limits.cvl_v == pytest.approx(55.2)
 
 
+@pytest.mark.requirement("X9")
+@pytest.mark.requirement("R26")
 # LiFePO4, 100 Ah, largest settings 50 A and 100 A.
 @pytest.mark.parametrize(
     ("temperature_c", "ccl_a", "dcl_a"),

@@ -26,6 +26,7 @@ def seconds_to_trip(current_a: float, kind: AlarmKind, most_s: int = 40) -> int 
     return None
 
 
+@pytest.mark.requirement("X6")
 @pytest.mark.requirement("R15")
 @pytest.mark.requirement("R16")
 @pytest.mark.requirement("R19")

@@ -94,6 +94,7 @@ def test_a_bad_cell_is_ignored_once_and_a_fault_the_second_time(bad: float) -> N
     assert currents(state) == (0, 0)
 
 
+@pytest.mark.requirement("R3")
 @pytest.mark.parametrize("edge", [1.0, 5.0])
 def test_the_ends_of_the_measuring_range_are_believed(edge: float) -> None:
     assert Bench().hear(**all_cells(edge)).reading.cell_voltages_v == (edge,) * 16
@@ -149,6 +150,7 @@ def test_while_a_cell_is_unknown_no_limit_rises() -> None:
     assert bench.hear().limits.ccl_a > before.ccl_a
 
 
+@pytest.mark.requirement("R7")
 @pytest.mark.parametrize("count", [15, 17, 1])
 def test_a_wrong_cell_count_is_ignored_once_then_nothing_is_allowed(count: int) -> None:
     bench = settled()
@@ -219,6 +221,7 @@ def test_power_uses_the_sum_of_the_cells_where_the_pack_voltage_is_unknown() -> 
     assert settled().hear(voltage_v=None, current_a=10.0).power_w == pytest.approx(528.0)
 
 
+@pytest.mark.requirement("R25")
 @pytest.mark.parametrize("bad", [-40.1, 120.1, *BAD_NUMBERS, None])
 def test_one_sensor_of_two_that_goes_is_a_warning_and_the_other_one_rules(bad) -> None:
     bench = settled()
@@ -228,6 +231,7 @@ def test_one_sensor_of_two_that_goes_is_a_warning_and_the_other_one_rules(bad) -
     assert currents(bench.state) == (50, 100)
 
 
+@pytest.mark.requirement("R25")
 @pytest.mark.parametrize("gone", [(None, None), (), (math.nan, 200.0)])
 def test_the_loss_of_every_sensor_stops_charging_only(gone) -> None:
     bench = settled()
@@ -236,6 +240,7 @@ def test_the_loss_of_every_sensor_stops_charging_only(gone) -> None:
     assert currents(bench.state) == (0, 100)
 
 
+@pytest.mark.requirement("R25")
 def test_a_sensor_that_was_never_fitted_is_no_fault() -> None:
     bench = settled(temperatures_c=(25.0, None))
     assert bench.state.alarms == ()
@@ -301,6 +306,20 @@ def test_a_cell_that_is_not_told_and_one_that_is_nonsense_are_two_faults() -> No
         (AlarmKind.IMPLAUSIBLE_DATA, "cell 1"),
         (AlarmKind.BALANCE_WIRE_OPEN, "cell 2"),
     }
+
+
+@pytest.mark.requirement("X14")
+def test_the_mosfet_s_temperature_is_none_of_the_battery_s() -> None:
+    state = settled(mos_temperature_c=60.0)
+    assert state.state.temperature_max.temperature_c == 25.0
+    assert state.state.reading.mos_temperature_c == 60.0
+
+
+@pytest.mark.requirement("R32")
+@pytest.mark.requirement("X18")
+def test_the_total_voltage_is_the_sum_of_the_cells() -> None:
+    state = settled(cell_voltages_v=(3.3,) * 15 + (3.2,), voltage_v=52.7).state
+    assert state.cell_sum_v == pytest.approx(52.7)
 
 
 REFUSED = [

@@ -74,6 +74,13 @@ def tripped(state: PackState, kind: AlarmKind) -> Alarm | None:
     return found[0] if found else None
 
 
+@pytest.mark.requirement("R10")
+@pytest.mark.requirement("R11")
+@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R21")
+@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R24")
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_at_the_threshold_and_before_it_nothing_trips(row) -> None:
     kind, quantity, harmless, at, *_ = row
@@ -84,6 +91,14 @@ def test_at_the_threshold_and_before_it_nothing_trips(row) -> None:
         assert tripped(bench.hear(**one(quantity, at)), kind) is None
 
 
+@pytest.mark.requirement("R12")
+@pytest.mark.requirement("R10")
+@pytest.mark.requirement("R11")
+@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R21")
+@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R24")
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_beyond_the_threshold_it_trips_after_the_delay_and_not_before(row) -> None:
     kind, quantity, harmless, _, beyond, delay_s, *_ = row
@@ -109,6 +124,13 @@ def test_a_dip_starts_the_delay_anew(row) -> None:
         assert tripped(bench.hear(**one(quantity, harmless)), kind) is None
 
 
+@pytest.mark.requirement("R10")
+@pytest.mark.requirement("R11")
+@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R21")
+@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R24")
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_tripped_blocks_its_direction_with_the_reason(row) -> None:
     kind, quantity, harmless, _, beyond, delay_s, _, blocks_charge, blocks_discharge = row
@@ -125,6 +147,13 @@ def test_tripped_blocks_its_direction_with_the_reason(row) -> None:
         assert kind.value in {r.rule for r in state.limits.discharge_current.reasons}
 
 
+@pytest.mark.requirement("R10")
+@pytest.mark.requirement("R11")
+@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R21")
+@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R24")
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_it_is_held_at_the_release_value_and_released_beyond_it_by_two_readings(row) -> None:
     kind, quantity, harmless, _, beyond, delay_s, (held, free), *_ = row
@@ -174,6 +203,7 @@ def test_trip_and_release_are_events() -> None:
     }
 
 
+@pytest.mark.requirement("R12")
 @pytest.mark.parametrize(
     ("kind", "cell_v", "trips"),
     [
@@ -189,6 +219,7 @@ def test_far_beyond_a_voltage_limit_one_reading_is_enough(kind, cell_v: float, t
     assert (tripped(state, kind) is not None) is trips
 
 
+@pytest.mark.requirement("R13")
 def test_the_shutdown_voltage_itself_trips_and_stays_until_charged() -> None:
     bench = near("lowest cell", 2.60)
     bench.settle(3, **one("lowest cell", 2.51))
@@ -207,6 +238,8 @@ OVERCURRENT = [
 ]
 
 
+@pytest.mark.requirement("R15")
+@pytest.mark.requirement("R16")
 @pytest.mark.parametrize(("kind", "limit_a", "over_a", "field"), OVERCURRENT)
 def test_overcurrent_trips_after_30_s_and_is_over_60_s_later(kind, limit_a, over_a, field) -> None:
     bench = Bench()
@@ -224,6 +257,7 @@ def test_overcurrent_trips_after_30_s_and_is_over_60_s_later(kind, limit_a, over
     assert tripped(bench.hear(current_a=0.0), kind) is None
 
 
+@pytest.mark.requirement("R16")
 @pytest.mark.parametrize(("kind", "limit_a", "over_a", "field"), OVERCURRENT)
 def test_an_overcurrent_that_dips_below_the_limit_starts_anew(kind, limit_a, over_a, field) -> None:
     bench = Bench()
@@ -413,6 +447,7 @@ def test_a_warning_of_the_bms_that_blocks_still_blocks_under_a_protection_of_its
     assert bench.state.limits.ccl_a == 0
 
 
+@pytest.mark.requirement("R24")
 def test_a_protection_that_is_switched_off_has_no_row() -> None:
     names = {row.rule.name for row in Protection("left", parameters()).rows}
     assert "discharge under-temperature" not in names

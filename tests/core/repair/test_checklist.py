@@ -40,6 +40,7 @@ def result(name: str, now: Seen, **more: object) -> tuple[Result, str]:
     return judged.result, judged.text
 
 
+@pytest.mark.requirement("R37")
 def test_the_list_holds_every_point_of_the_manual() -> None:
     assert [c.name for c in checks(2)] == [
         "leads",

@@ -13,6 +13,7 @@ def leads(cells: int) -> dict[str, tuple[str, int, Use]]:
     return {p.lead: (p.plug, p.number, p.use) for p in pin_table(cells)}
 
 
+@pytest.mark.requirement("X21")
 def test_the_pins_are_those_of_the_manual() -> None:
     found = leads(24)
     assert found["B-"] == ("P1", 1, Use.MINUS)

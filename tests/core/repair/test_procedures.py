@@ -111,6 +111,7 @@ def test_the_processor_exception_follows_the_manual() -> None:
     assert "found:    100 ohm - shorted: chip C is the suspect" in text
 
 
+@pytest.mark.requirement("X25")
 @pytest.mark.requirement("R49")
 @pytest.mark.parametrize(
     ("volts", "verdict"), [("4.49", "supply"), ("5.21", "supply"), ("0", "supply")]
