@@ -11,6 +11,7 @@ import homeassistant
 import modbus
 import process
 import soc
+import victron
 
 PARTS = {
     "balance": balance.run,
@@ -21,6 +22,7 @@ PARTS = {
     "modbus": modbus.run,
     "process": process.run,
     "soc": soc.run,
+    "victron": victron.run,
 }
 
 

@@ -32,6 +32,7 @@ ERROR_CODES: dict[AlarmKind, int] = {
     AlarmKind.BALANCE_WIRE_OPEN: 17,
     AlarmKind.BMS_INTERNAL: 11,
     AlarmKind.CELL_COUNT: 5,
+    AlarmKind.SETTINGS: 119,
     AlarmKind.CURRENT_SENSOR: 7,
     AlarmKind.TEMPERATURE_SENSOR: 7,
     AlarmKind.IMPLAUSIBLE_DATA: 7,

@@ -48,6 +48,10 @@ class Pace:
                 self._open_s[every_s] = now_s + every_s - EARLY_S
         return told
 
+    def closed(self, now_s: float) -> frozenset[float]:
+        """Return which groups' changes would not be told now, by their `every_s`."""
+        return frozenset(every_s for every_s, open_s in self._open_s.items() if now_s < open_s)
+
     def _is_open(self, path: str, now_s: float) -> bool:
         every_s = self._every_s.get(path)
         return every_s is None or now_s >= self._open_s[every_s]

@@ -64,7 +64,7 @@ def _kinds(path: str) -> tuple[AlarmKind, ...]:
 
 def _alarm(path: str) -> Path[BankState]:
     read = sources.bms_cable if path == BMS_CABLE else sources.alarm_level(*_kinds(path))
-    return Path(path, "i", read, "GM", urgent="rise")
+    return Path(path, "i", read, "GM", urgent="rise", by_alarms=True)
 
 
 def _control(control: Control) -> Path[Own]:
@@ -109,10 +109,10 @@ LIMITS: tuple[Path[BankState], ...] = (
 """Of the service that is the BMS."""
 
 MOVING: tuple[Path[BankState], ...] = (
-    Path("/HardwareVersion", "s", sources.common("hardware_version"), "G"),
-    Path("/Manufacturer", "s", sources.common("manufacturer"), "G"),
-    Path("/DeviceName", "s", sources.common("model"), "G"),
-    Path("/Serial", "s", sources.serial_number, "G"),
+    Path("/HardwareVersion", "s", sources.common("hardware_version"), "G", every_s=SLOW_S),
+    Path("/Manufacturer", "s", sources.common("manufacturer"), "G", every_s=SLOW_S),
+    Path("/DeviceName", "s", sources.common("model"), "G", every_s=SLOW_S),
+    Path("/Serial", "s", sources.serial_number, "G", every_s=SLOW_S),
     # Measurements. Venus does not compute a battery's power by itself.
     Path("/Dc/0/Voltage", "d", lambda s: s.voltage_v, "SGM", "V", 2),
     Path("/Dc/0/Current", "d", lambda s: s.current_a, "SGM", "A", 1),
@@ -174,8 +174,8 @@ MOVING: tuple[Path[BankState], ...] = (
     Path("/Io/AllowToHeat", "i", sources.any_pack("heating_switch_on"), "C"),
     # State, errors and alarms.
     Path("/State", "i", sources.venus_state, "GM", urgent="any"),
-    Path("/DeviceState", "i", faults.device_state, "C"),
-    Path("/ErrorCode", "i", faults.error_code, "GM"),
+    Path("/DeviceState", "i", faults.device_state, "C", by_alarms=True),
+    Path("/ErrorCode", "i", faults.error_code, "GM", by_alarms=True),
     Path("/ConnectionInformation", "s", sources.connection_information, "GM"),
     *(_alarm(path) for path in dict.fromkeys(ALARM_PATHS.values())),
     # History: charge that was drawn is negative.
@@ -233,7 +233,8 @@ def cell_rows(cells: int, sensors: int) -> tuple[Path[BankState], ...]:
             for row in (
                 Path(f"/System/Temperature{n + 1}", "d",
                      sources.sensor_c(n), "C", "°C", 1, SLOW_S),
-                Path(f"/System/Temperature{n + 1}Name", "s", _named(f"T{n + 1}"), "C"),
+                Path(f"/System/Temperature{n + 1}Name", "s", _named(f"T{n + 1}"), "C",
+                     by_alarms=True),
             )
         ),
     )
@@ -250,14 +251,15 @@ def module_rows(number: int) -> tuple[Path[BankState], ...]:
         return lambda pack: sources.worst(pack.alarms, kinds)
 
     return (
-        Path(f"{at}/Id", "s", of(lambda p: p.pack), "G"),
+        Path(f"{at}/Id", "s", of(lambda p: p.pack), "G", by_alarms=True),
         Path(f"{at}/Standing", "s", sources.standing(number)),
         Path(f"{at}/Voltage", "d", of(sources.pack_voltage_v), "", "V", 2, SLOW_S),
         Path(f"{at}/Current", "d", of(sources.pack_current_a), "", "A", 1, SLOW_S),
         Path(f"{at}/Soc", "d", of(lambda p: p.soc_percent), "", "%", 1, SLOW_S),
         *(
             Path(at + path, "i",
-                 of(sources.pack_cable if path == BMS_CABLE else level(_kinds(path))), "G")
+                 of(sources.pack_cable if path == BMS_CABLE else level(_kinds(path))), "G",
+                 by_alarms=True)
             for path in dict.fromkeys(ALARM_PATHS.values())
         ),
     )

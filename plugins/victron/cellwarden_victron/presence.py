@@ -14,7 +14,7 @@ from cellwarden.runtime.backoff import Backoff
 from cellwarden_victron import controls
 from cellwarden_victron.busitem import ACCEPTED, NOT_WRITABLE, REFUSED
 from cellwarden_victron.dbus_library import DBusLibrary
-from cellwarden_victron.items import Items
+from cellwarden_victron.items import BY_ALARMS, Items
 from cellwarden_victron.own import Memory
 from cellwarden_victron.paths import controls_of, shape_of
 from cellwarden_victron.rows import About, Own
@@ -65,6 +65,8 @@ class Presence:
         self._refused: dict[RequestKind, bool] = {}
         self._refused_at = float("-inf")
         self._reset_to_percent = 100.0
+        self._news: object = None
+        """The alarms and phases of the last state that was shown."""
 
     # -- coming and going ----------------------------------------------------------------------
 
@@ -81,8 +83,20 @@ class Presence:
             self._items = Items(shape)
             self.service.reshape(self._items, self._writable(), self._values(state, now_s))
         else:
-            self.service.publish(self._values(state, now_s, self.service.values), now_s)
+            without = self._not_worth_reading(state, now_s)
+            values = self._values(state, now_s, self.service.values, without)
+            self.service.publish(values, now_s)
         return True
+
+    def _not_worth_reading(self, state: BankState, now_s: float) -> frozenset[float]:
+        """Return the groups that cannot have changed or would not be told.
+
+        When an alarm comes or goes, or a pack does, everything is read: what is lost must not
+        stand on the bus any longer.
+        """
+        news = (state.phase, state.alarms, [(pack.phase, pack.alarms) for pack in state.packs])
+        last, self._news = self._news, news
+        return frozenset() if news != last else self.service.closed(now_s) | {BY_ALARMS}
 
     async def appear(self, state: BankState) -> None:
         """Try to get onto the bus, if it is time to."""
@@ -148,7 +162,11 @@ class Presence:
     # -- values --------------------------------------------------------------------------------
 
     def _values(
-        self, state: BankState, now_s: float, published: dict[str, Value] | None = None
+        self,
+        state: BankState,
+        now_s: float,
+        published: dict[str, Value] | None = None,
+        without: frozenset[float] = frozenset(),
     ) -> dict[str, Value]:
         assert self._items is not None
         self._ask_what_is_refused(state, now_s)
@@ -157,7 +175,7 @@ class Presence:
             faults=self._memory.faults,
             controls=controls.shown(self._controls, state, self._refused, self._reset_to_percent),
         )
-        return self._items.moving(state, own, published)
+        return self._items.moving(state, own, published, without=without)
 
     @property
     def _controls(self) -> tuple[controls.Control, ...]:

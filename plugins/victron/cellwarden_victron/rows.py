@@ -33,6 +33,8 @@ class Path(Generic[Source]):
     """Shortest time between two changes that are told, besides the pace of all."""
     urgent: Urgent = ""
     """Which change does not wait for the pace: of a limit the fall, of an alarm the rise."""
+    by_alarms: bool = False
+    """It changes only with the alarms and with the packs that answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

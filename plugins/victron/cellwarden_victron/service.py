@@ -117,6 +117,10 @@ class BatteryService:
         self.values = values | items.fixed(self._about)
         self._messages = BusItems(self._library, items, self.values, self._writable)
 
+    def closed(self, now_s: float) -> frozenset[float]:
+        """Return which groups of items need not be read: they would not be told now."""
+        return frozenset() if self._pace is None else self._pace.closed(now_s)
+
     def publish(self, values: dict[str, Value], now_s: float) -> None:
         """Announce what changed and is due, in one signal; nothing if nothing is."""
         assert self._pace is not None

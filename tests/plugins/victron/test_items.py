@@ -9,7 +9,7 @@ from cellwarden.hooks import OutputContext
 from cellwarden.model import BankPhase, PackPhase
 from cellwarden_victron import plugin
 from cellwarden_victron.config import VictronOptions
-from cellwarden_victron.items import Items, changes
+from cellwarden_victron.items import BY_ALARMS, Items, changes
 from cellwarden_victron.paths import Shape, shape_of
 from cellwarden_victron.rows import Own
 from cellwarden_victron.tree import Tree
@@ -219,6 +219,14 @@ def test_a_limit_is_told_as_it_is_without_such_patience():
     values = moving_values(bank_state(limits=limits(55.194, 99.94, 200.0, 48.0)), first)
     assert values["/Info/MaxChargeVoltage"] == 55.19
     assert values["/Info/MaxChargeCurrent"] == 99.9
+
+
+def test_groups_can_be_left_out_and_the_rest_is_the_same():
+    whole = moving_values(bank_state())
+    part = ITEMS.moving(bank_state(), Own(), without={5.0, 60.0, BY_ALARMS})
+    assert {path: whole[path] for path in part} == part
+    assert "/Info/MaxChargeCurrent" in part
+    assert {"/Soc", "/History/ChargeCycles", "/Alarms/BmsCable"} & set(part) == set()
 
 
 # -- the plugin ------------------------------------------------------------------------------

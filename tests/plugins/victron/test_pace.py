@@ -93,3 +93,11 @@ def test_cycles_a_little_early_are_not_put_off_and_the_mean_is_at_most_one_a_sec
     signals = [bool(teller.at(100.0 + n * 0.9, POWER=float(n))) for n in range(1000)]
     assert signals[1] is True
     assert 800 <= sum(signals) <= 901  # in 900 s
+
+
+def test_groups_that_would_not_be_told_need_not_be_read():
+    teller = Teller()
+    assert teller.pace.closed(100.0) == frozenset()
+    teller.at(100.0, SOC=50.1, ENERGY=1.1)
+    assert teller.pace.closed(104.0) == {5.0, 60.0}
+    assert teller.pace.closed(105.0) == {60.0}
