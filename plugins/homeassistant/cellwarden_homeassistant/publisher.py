@@ -73,7 +73,6 @@ class Publisher:
         self._events: deque[Message] = deque(maxlen=EVENTS)
         self._redraw: dict[str, float] = {}
         self._urgency: object = None
-        self._phases: dict[str, PackPhase] = {}
         self._next_s = 0.0
 
     @property
@@ -274,35 +273,37 @@ class Publisher:
 
     def _state_messages(self, state: BankState, now_s: float) -> list[Message]:
         charged_wh, discharged_wh = self._meter.take(state)
-        messages = []
-        subjects: list[tuple[str, Shown, BankState | PackState]] = [("", self._bank, state)]
-        subjects += [
-            (pack.pack, shown, pack)
-            for pack in state.packs
-            if (shown := self._packs.get(pack.pack)) is not None
-        ]
-        bridge_view = View(bank=state, started=self._started)
-        self._bridge.learn(state, bridge_view)
+        view = View(bank=state, started=self._started)
+        self._bridge.learn(state, view)
         self._bridge.settle(now_s)
-        messages.append(self._bridge.state(state, bridge_view, now_s))
-        for name, shown, subject in subjects:
-            view = View(
-                bank=state,
-                pack=subject if isinstance(subject, PackState) else None,
-                last_request=shown.last_request,
-                charged_wh=charged_wh,
-                discharged_wh=discharged_wh,
-            )
-            phase = subject.phase if isinstance(subject, PackState) else None
-            if phase is not None and self._phases.get(name) is not phase:
-                self._phases[name] = phase
-                shown.hurry()
-            if phase in (None, PackPhase.ONLINE):
-                # Not while lost: a gate refuses everything for a pack that does not answer.
-                self._weigh(name, shown, now_s)
-            shown.learn(subject, view)
-            messages.append(shown.state(subject, view, now_s))
+        messages = [self._bridge.state(state, view, now_s)]
+        view = View(
+            bank=state,
+            last_request=self._bank.last_request,
+            charged_wh=charged_wh,
+            discharged_wh=discharged_wh,
+        )
+        messages.append(self._state_of("", self._bank, state, view, now_s))
+        for pack in state.packs:
+            shown = self._packs.get(pack.pack)
+            if shown is not None:
+                view = View(bank=state, pack=pack, last_request=shown.last_request)
+                messages.append(self._state_of(pack.pack, shown, pack, view, now_s))
         return messages
+
+    def _state_of(
+        self, name: str, shown: Shown, state: BankState | PackState, view: View, now_s: float
+    ) -> Message:
+        """Return the state of the bank or of a pack, after what is new about it was noticed."""
+        phase = view.pack.phase if view.pack is not None else PackPhase.ONLINE
+        if shown.phase is not phase:
+            shown.phase = phase
+            shown.hurry()
+        if phase is PackPhase.ONLINE:
+            # Not while lost: a gate refuses everything for a pack that does not answer.
+            self._weigh(name, shown, now_s)
+        shown.learn(state, view)
+        return shown.state(state, view, now_s)
 
     def _weigh(self, name: str, shown: Shown, now_s: float) -> None:
         """Ask the gate, now and then, what it would try, and let go what is out of place."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from cellwarden.model import BankState, Identity, PackState, Reading
+from cellwarden.model import BankState, Identity, PackPhase, PackState, Reading
 from cellwarden_homeassistant import discovery, state_payload
 from cellwarden_homeassistant.entity import Entity, Pace, View
 from cellwarden_homeassistant.message import Message
@@ -41,6 +41,8 @@ class Shown:
     controls: tuple[Entity, ...] = ()
     last_request: str | None = None
     """What became of the last command, for a person."""
+    phase: PackPhase | None = None
+    """Where a pack stood at its last state."""
     rights_at_s: float = 0.0
     """When the gate is to be asked again what it would try."""
     config: Message | None = None
