@@ -12,7 +12,7 @@ from cellwarden.model import Outcome, Request, RequestKind
 from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
-from cellwarden.runtime.rights import Rights
+from cellwarden.runtime.rights import Right, Rights
 from cellwarden.runtime.writing import Desk
 from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack
 
@@ -49,12 +49,14 @@ async def hurry(seconds: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def gate_for(driver: Driver, pack: SimulatedPack, folder: Path) -> AsyncIterator[Written]:
-    """Open a driver behind a gate in mode `control`."""
+async def gate_for(
+    driver: Driver, pack: SimulatedPack, folder: Path, **may: Right
+) -> AsyncIterator[Written]:
+    """Open a driver behind a gate in mode `control`; `may` are the rights of outputs by name."""
     guarded = Guarded(driver, "left")
     audit = Audit(folder)
     desk = Desk(guarded, pack.parameters, audit, hurry)
-    gate = ControlGate(mode="control", rights=Rights({}), desks=[desk], audit=audit, clock=Clock())
+    gate = ControlGate(mode="control", rights=Rights(may), desks=[desk], audit=audit, clock=Clock())
     await guarded.open()
     try:
         await guarded.poll()

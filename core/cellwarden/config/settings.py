@@ -17,10 +17,20 @@ SHORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """A name that also serves as a part of topics, paths and file names."""
 
 
+RESERVED = ("engine", "params")
+"""What the gate calls those who ask that are no output."""
+
+
 def _short_name(name: str) -> str | None:
     if SHORT_NAME.fullmatch(name):
         return None
     return "a name has 1 to 32 of the characters A-Z a-z 0-9 _ -"
+
+
+def _output_name(name: str) -> str | None:
+    if name in RESERVED:
+        return f"{' and '.join(RESERVED)} are names of the controller itself"
+    return _short_name(name)
 
 
 def _title(name: str) -> str | None:
@@ -363,7 +373,7 @@ class OutputOptions:
 
     plugin: str = option(help="which output", example="can_inverter")
     name: str | None = option(
-        None, help="name in logs and status; default the plugin's name", check=_short_name
+        None, help="name in logs and status; default the plugin's name", check=_output_name
     )
     may_ask: str = option(
         "switches",

@@ -66,12 +66,12 @@ class ControlServer:
 
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Document:
         user = _user_of(writer.get_extra_info("socket"))
-        if user not in (os.geteuid(), 0):
-            return {"error": "only the user that the controller runs as may ask"}
         async with asyncio.timeout(_READ_S):
             data = await reader.read(_MOST_BYTES)
             while data and not reader.at_eof() and len(data) < _MOST_BYTES:
                 data += await reader.read(_MOST_BYTES)
+        if user not in (os.geteuid(), 0):
+            return {"error": "only the user that the controller runs as may ask"}
         try:
             message = json.loads(data)
         except ValueError:

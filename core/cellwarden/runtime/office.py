@@ -34,14 +34,14 @@ class Office:
 
         `who` is added to the audit log's name for the person at this computer.
         """
-        handlers: Mapping[object, Callable[[Mapping[str, object], str], Awaitable[Document]]] = {
+        handlers: Mapping[str, Callable[[Mapping[str, object], str], Awaitable[Document]]] = {
             "list": self._list,
             "show": self._show,
             "ask": self._ask,
             "settle": self._settle,
             "audit": self._audit,
         }
-        handler = handlers.get(message.get("do"))
+        handler = handlers.get(str(message.get("do")))
         if handler is None:
             return {"error": f"nothing is known of doing {message.get('do')!r}"}
         try:

@@ -20,7 +20,7 @@ def password_file(which: str) -> str | None:
     """Return the field of a driver's options for a password's file; `which` as `SETTINGS`."""
     field: str | None = option(
         None,
-        help=f"file whose first line is the BMS's {_WORDS[which]}; readable by its owner only",
+        help=f"file, readable by its owner only, whose first line is the BMS's {_WORDS[which]}",
     )
     return field
 
@@ -29,14 +29,14 @@ def password_env(which: str) -> str | None:
     """Return the field of a driver's options for a password's environment variable."""
     field: str | None = option(
         None,
-        help=f"environment variable that holds the BMS's {_WORDS[which]}, instead of {which}_file",
+        help=f"environment variable that holds it, instead of {which}_file",
     )
     return field
 
 
 _WORDS = {
-    SETTINGS: "settings password; without it the maker's own is tried before a write",
-    CONNECT: "connection password; without it any BMS on the port is read",
+    SETTINGS: "settings password, for writing; without it the maker's own is tried",
+    CONNECT: "connection password; with it a BMS that has another is not read",
 }
 
 

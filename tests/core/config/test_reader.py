@@ -93,8 +93,14 @@ def test_an_output_that_is_not_enabled_is_left_out() -> None:
 
 def test_an_output_that_is_not_enabled_is_checked_all_the_same() -> None:
     assert mistakes(PACK + '[[output]]\nplugin = "fake_can"\nenabled = false\nx = 1') == (
-        'output[1].x ("fake_can"): unknown key; known here: enabled, name, plugin',
+        'output[1].x ("fake_can"): unknown key; known here: enabled, may_ask, name, plugin',
     )
+
+
+@pytest.mark.parametrize("name", ["engine", "params"])
+def test_an_output_cannot_take_the_name_of_the_engine_or_the_owner(name: str) -> None:
+    (mistake,) = mistakes(PACK + f'[[output]]\nplugin = "fake_can"\nname = "{name}"')
+    assert "are names of the controller itself" in mistake
 
 
 BROKEN: dict[str, tuple[str, str]] = {
