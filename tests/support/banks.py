@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
-from cellwarden.model import CHEMISTRIES, NO_ORDERS, BankState, PackPhase, PackState
+from cellwarden.model import CHEMISTRIES, NO_ORDERS, BankState, PackState
 from cellwarden_hardware.simulator.bank import SimulatedBank
 from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack
 from cellwarden_hardware.simulator.profile import HomeProfile
@@ -85,6 +85,7 @@ class Plant:
         self.memories = [engine.start(0.0) for engine in self.engines]
         self.memory = self.bank.start(0.0)
         self.orders = NO_ORDERS
+        self.state: BankState
         self.silent: set[int] = set()
         self.now_s = 0.0
 
@@ -92,6 +93,16 @@ class Plant:
         """Let one cycle pass: physics, readings, decisions, and the inverter is told."""
         self.house.advance(self.cycle_s)
         self.now_s += self.cycle_s
+        self.decide()
+        if self.state.limits is not None:
+            limits = self.state.limits
+            self.house.set_limits(
+                limits.cvl_v, limits.ccl_a, limits.dcl_a, valid_s=4 * self.cycle_s
+            )
+        return Seen(self.now_s, self.state, [p.current_a for p in self.house.packs])
+
+    def decide(self) -> BankState:
+        """Read every pack that is not silent and decide."""
         states: list[PackState] = []
         for n, engine in enumerate(self.engines):
             reading = None
@@ -99,13 +110,8 @@ class Plant:
                 reading = heard(self.names[n], self.house.packs[n], self.now_s)
             self.memories[n], state = engine.step(self.memories[n], reading, self.now_s)
             states.append(state)
-        self.memory, state = self.bank.step(self.memory, states, self.now_s, self.orders)
-        if state.limits is not None:
-            limits = state.limits
-            self.house.set_limits(
-                limits.cvl_v, limits.ccl_a, limits.dcl_a, valid_s=4 * self.cycle_s
-            )
-        return Seen(self.now_s, state, [p.current_a for p in self.house.packs])
+        self.memory, self.state = self.bank.step(self.memory, states, self.now_s, self.orders)
+        return self.state
 
     def run(self, hours: float, each: Callable[[Seen], None] | None = None) -> Seen:
         """Run for some hours; `each` is called with what every cycle came to."""
@@ -118,10 +124,3 @@ class Plant:
     def tripped(self) -> set[str]:
         """Return the protections that any BMS holds now."""
         return {k.value for p in self.house.packs for k in p.snapshot().protections}
-
-
-def online(state: BankState) -> int:
-    return sum(p.phase is PackPhase.ONLINE for p in state.packs)
-
-
-__all__ = ["Plant", "Seen", "online", "replace", "unequal"]

@@ -203,9 +203,7 @@ class Bank:
             idle=left_out,
             reached=reached(memory.reached, orders, measured.get("soc_percent")),
         )
-        limits, plan, memory = self._limits(
-            memory, plan, orders, measured.get("current_a"), passed_s
-        )
+        limits, plan, memory = self._limits(memory, plan, orders, measured, before.parts, passed_s)
         memory = self._alarms(memory, packs, some_online=some_online)
         members = self._members(before, memory, limits)
         watch = findings.look(memory.watch, self._scene(memory, measured), now_s)
@@ -307,7 +305,7 @@ class Bank:
         if parts is not memory.parts or known is None:
             places = tuple(n for n, part in enumerate(parts) if part.counts)
             if known is None or places != known.places:
-                known = begin(places, self._sizes_ah, weights)
+                known = begin(places, self._sizes_ah, weights, known)
         assert places is not None
         heard = _moment(packs, places)
         if heard is not None:
@@ -348,7 +346,8 @@ class Bank:
         memory: BankMemory,
         plan: Plan,
         orders: Orders,
-        current_a: float | None,
+        measured: Sums,
+        old_parts: tuple[Part, ...],
         passed_s: float,
     ) -> tuple[Limits | None, Plan, BankMemory]:
         if not memory.seen:
@@ -379,10 +378,14 @@ class Bank:
             orders,
             passed_s,
         )
-        plan, voltage = self._charge.raised(plan, voltage, current_a, passed_s)
+        plan, voltage = self._charge.raised(plan, voltage, measured.get("current_a"), passed_s)
         if cap is not None:
             voltage = lowered(voltage, (cap,))
-        held = any(part.standing is Standing.HELD for part in parts)
+        # While a lost pack is held, and in the very step of a loss, nothing rises.
+        held = any(
+            part.standing is Standing.HELD or (part.standing in _SILENT and old.counts)
+            for part, old in zip(parts, old_parts, strict=True)
+        )
         count = sum(1 for part in parts if part.limits is not None)
         wanted = Limits(
             charge_voltage=voltage,

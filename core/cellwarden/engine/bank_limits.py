@@ -137,7 +137,7 @@ def current_wish(
     lost = _carriers(direction, _lost_with(direction, silent), full=False, beside=takers)
     limit = _tightest(carriers, members)
     limit = _bounded(limit, lost)
-    limit = _proven(limit, takers, direction.sign * proven_a)
+    limit = _proven(limit, members, direction.sign * proven_a)
     extra = tuple(replace(r, value=max(r.value, limit.value)) for r in (*aside, *others))
     return Shared(
         Limit(value=limit.value, reasons=(*limit.reasons, *extra)),
@@ -147,9 +147,9 @@ def current_wish(
     )
 
 
-def _proven(limit: Limit, takers: Sequence[tuple[Member, Limit]], proven_a: float) -> Limit:
+def _proven(limit: Limit, members: Sequence[Member], proven_a: float) -> Limit:
     """Return the limit with a margin where unequal packs have not shown yet how they share."""
-    sizes = [m.size_ah for m, _ in takers]
+    sizes = [m.size_ah for m in members]
     if math.isinf(proven_a) or max(sizes) <= UNEQUAL * min(sizes):
         return limit
     beyond_a = limit.value - max(proven_a, 0.0)

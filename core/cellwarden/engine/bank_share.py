@@ -70,9 +70,18 @@ class LoadStep(NamedTuple):
 
 
 def begin(
-    places: tuple[int, ...], sizes_ah: Sequence[float], conductances: Sequence[float]
+    places: tuple[int, ...],
+    sizes_ah: Sequence[float],
+    conductances: Sequence[float],
+    before: Shares | None = None,
 ) -> Shares:
-    """Return what is known of a new set of packs: each one's conductance per Ah, seen so far."""
+    """Return what is known of a new set of packs.
+
+    `conductances` are those of all packs per Ah, as seen so far; offsets come from the set `before`.
+    """
+    offset_of: dict[int, float] = {}
+    if before is not None:
+        offset_of = dict(zip(before.places, before.offsets_a, strict=True))
     sizes = tuple(sizes_ah[n] for n in places)
     weights = [sizes_ah[n] * conductances[n] for n in places]
     total = sum(weights)
@@ -80,7 +89,7 @@ def begin(
     return Shares(
         places=places,
         shares=shares,
-        offsets_a=(0.0,) * len(places),
+        offsets_a=tuple(offset_of.get(n, 0.0) for n in places),
         proven=len(places) < 2,
         sizes_ah=sizes,
         prior=shares,
