@@ -4,6 +4,7 @@ import argparse
 import platform
 
 import balance
+import bank
 import can_frames
 import decode
 import decoding
@@ -14,6 +15,7 @@ import soc
 import victron
 
 PARTS = {
+    "bank": bank.run,
     "balance": balance.run,
     "can": can_frames.run,
     "decode": decode.run,

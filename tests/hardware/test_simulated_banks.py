@@ -78,7 +78,7 @@ class Watch:
 @pytest.mark.parametrize(
     ("count", "cells", "hours", "cycle_s", "start_h", "soc_percent"),
     [
-        (2, 4, 54.0, 30.0, 7.0, 50.0),
+        (2, 4, 54.0, 60.0, 7.0, 50.0),
         (4, 8, 8.0, 20.0, 9.0, 55.0),
         (16, 4, 2.7, 20.0, 11.0, 82.0),
         (64, 4, 2.2, 60.0, 11.5, 94.0),
@@ -154,7 +154,7 @@ scripts = st.lists(
 
 
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes here
     suppress_health_check=[HealthCheck.too_slow],

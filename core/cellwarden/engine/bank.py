@@ -9,13 +9,13 @@ and gives one `BankState`. The order of a step: who takes part (`bank_members`),
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from cellwarden.engine import bank_findings as findings
 from cellwarden.engine import bank_record as records
 from cellwarden.engine import bank_series as series
-from cellwarden.engine.bank_charge import ChargeControl, Moment, Plan
+from cellwarden.engine.bank_charge import BEGINNING, ChargeControl, Moment, Plan
 from cellwarden.engine.bank_contacts import NO_IDLE, UNKNOWN, Contact, Idle, idle, learn
 from cellwarden.engine.bank_limits import (
     CHARGE,
@@ -82,8 +82,7 @@ class _Basis(NamedTuple):
     floating: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankMemory:
+class BankMemory(NamedTuple):
     """Everything the bank knows from step to step; made by `Bank.start` or `Bank.restore`."""
 
     at_s: float
@@ -99,7 +98,7 @@ class BankMemory:
     silent_since_s: float | None = None
     shares: Shares | None = None
     idle: Idle = NO_IDLE
-    plan: Plan = Plan()  # noqa: RUF009  # frozen
+    plan: Plan = BEGINNING
     reached: Reached = NOWHERE
     limits: Limits | None = None
     basis: _Basis | None = None
@@ -145,8 +144,7 @@ class Bank:
         ValueError with the reason for a record that cannot be used: start afresh then.
         """
         kept = records.read(record, self._names, off_for_s)
-        return replace(
-            self.start(now_s),
+        return self.start(now_s)._replace(
             conductances=kept.conductances,
             contacts=kept.contacts,
             plan=kept.plan,
@@ -191,8 +189,7 @@ class Bank:
         shares, weights, contacts, left_out = self._listen(memory, packs, parts, now_s)
         plan, news = self._planned(memory, connected, measured, orders, passed_s)
         before = memory
-        memory = replace(
-            memory,
+        memory = memory._replace(
             parts=parts,
             packs=packs,
             seen=memory.seen or some_online,
@@ -207,7 +204,7 @@ class Bank:
         memory = self._alarms(memory, packs, some_online=some_online)
         members = self._members(before, memory, limits)
         watch = findings.look(memory.watch, self._scene(memory, measured), now_s)
-        memory = replace(memory, at_s=now_s, limits=limits, plan=plan, members=members, watch=watch)
+        memory = memory._replace(at_s=now_s, limits=limits, plan=plan, members=members, watch=watch)
         state = BankState(
             name=self.settings.name,
             at_s=now_s,
@@ -412,7 +409,7 @@ class Bank:
                 zip(memory.packs, memory.parts, memory.conductances, self._sizes_ah, strict=True)
             )
         ]
-        return replace(memory, basis=basis, wish=self._wish(members, basis))
+        return memory._replace(basis=basis, wish=self._wish(members, basis))
 
     def _wish(self, members: Sequence[Member], basis: _Basis) -> Wish:
         charge, discharge = (
@@ -498,7 +495,7 @@ class Bank:
         if eased is memory.eased and _same_objects(told, memory.pack_alarms):
             return memory
         found = alarms(packs, told, eased=eased)
-        return replace(memory, eased=eased, pack_alarms=told, alarms=found)
+        return memory._replace(eased=eased, pack_alarms=told, alarms=found)
 
 
 _SILENT = frozenset((Standing.LOST, Standing.HELD))

@@ -12,10 +12,8 @@ is full while others are not stays connected at the charge voltage and takes its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from cellwarden.engine.bank_orders import NOWHERE, Reached
 from cellwarden.engine.bank_settings import BankSettings, FullWhen
 from cellwarden.model import ChargeMode, ChargePhase, Limit, Order, Orders, PackState, Reason
 
@@ -34,8 +32,7 @@ DROP_PART = 0.01
 _AT_TOP = (ChargePhase.ABSORPTION, ChargePhase.FLOAT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """Where charging stands; what the bank remembers of it."""
 
     phase: ChargePhase = ChargePhase.BULK
@@ -55,7 +52,9 @@ class Plan:
     """The order for a full charge that was carried out."""
     due: bool = False
     """The schedule, or an uncertain SoC, asks for a full charge."""
-    reached: Reached = NOWHERE
+
+
+BEGINNING = Plan()
 
 
 class Moment(NamedTuple):
@@ -84,12 +83,11 @@ class ChargeControl:
         """Return the plan after a step, and what happened, for the log."""
         orders = moment.orders
         before = plan
-        plan = replace(
-            plan,
+        plan = plan._replace(
             without_full_s=plan.without_full_s + moment.passed_s,
             done=plan.done if orders.full_charge == plan.done else None,
         )
-        plan = replace(plan, due=self._due(plan, moment.sigma_percent))
+        plan = plan._replace(due=self._due(plan, moment.sigma_percent))
         full = [p for p in moment.members if p.charge_phase is ChargePhase.FLOAT]
         enough = bool(full) and (self._any or len(full) == len(moment.members))
         if plan.phase is ChargePhase.FLOAT:
@@ -116,15 +114,15 @@ class ChargeControl:
         if plan.phase is ChargePhase.BULK:
             if not top:
                 return plan
-            return replace(plan, phase=ChargePhase.ABSORPTION, absorbed_s=0.0, away_s=0.0)
+            return plan._replace(phase=ChargePhase.ABSORPTION, absorbed_s=0.0, away_s=0.0)
         away_s = 0.0 if top else plan.away_s + moment.passed_s
         if away_s > AWAY_S:
-            return replace(plan, phase=ChargePhase.BULK)
+            return plan._replace(phase=ChargePhase.BULK)
         absorbed_s = plan.absorbed_s + (moment.passed_s if top and moment.charging else 0.0)
         most_s = self._absorption_s * (2.0 if self.to_the_end(plan, moment.orders) else 1.0)
         if absorbed_s >= most_s:
-            return replace(plan, phase=ChargePhase.FLOAT, cut_percent=moment.soc_percent or 100.0)
-        return replace(plan, absorbed_s=absorbed_s, away_s=away_s)
+            return plan._replace(phase=ChargePhase.FLOAT, cut_percent=moment.soc_percent or 100.0)
+        return plan._replace(absorbed_s=absorbed_s, away_s=away_s)
 
     def _float(self, plan: Plan, moment: Moment, *, some_full: bool, enough: bool) -> Plan:
         soc = moment.soc_percent
@@ -138,7 +136,7 @@ class ChargeControl:
             asked = moment.orders.full_charge
             over = over or (asked is not None and asked != plan.done)
         if moment.members and over:
-            return replace(plan, phase=ChargePhase.BULK, cut_percent=None)
+            return plan._replace(phase=ChargePhase.BULK, cut_percent=None)
         return plan
 
     def raised(
@@ -156,7 +154,7 @@ class ChargeControl:
         drop_v = min(max(wanted_v, plan.drop_v - step_v), plan.drop_v + step_v)
         if len({r.rule for r in voltage.reasons}) > 1:
             drop_v = 0.0
-        plan = replace(plan, drop_v=drop_v)
+        plan = plan._replace(drop_v=drop_v)
         if drop_v == 0.0:
             return plan, voltage
         why = Reason(
@@ -191,15 +189,14 @@ class ChargeControl:
         else:
             cap_v = plan.cap_v + PLAN_V_PER_S * passed_s
             if cap_v >= own.value:
-                return replace(plan, cap_v=None), None
+                return plan._replace(cap_v=None), None
         clears = "another charge mode" if orders.mode is ChargeMode.FLOAT else "the bank was used"
-        return replace(plan, cap_v=cap_v), Reason(rule=FLOAT_RULE, value=cap_v, clears=clears)
+        return plan._replace(cap_v=cap_v), Reason(rule=FLOAT_RULE, value=cap_v, clears=clears)
 
 
 def _full(plan: Plan, orders: Orders) -> Plan:
     """Return the plan of a bank that is full, known just now."""
-    return replace(
-        plan,
+    return plan._replace(
         phase=ChargePhase.FLOAT,
         cut_percent=None,
         without_full_s=0.0,

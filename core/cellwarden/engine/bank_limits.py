@@ -42,6 +42,9 @@ showed how they share: cells, cables and boards of different packs make that muc
 UNEQUAL = 1.05
 """Sizes that differ by more than this ratio are unequal (ours)."""
 
+OTHERS_TOLD = 8
+"""So many packs beside the one that binds are in a chain of reasons, the tightest first (ours)."""
+
 _OWN_AFFAIR = frozenset((FULL, RISING, START_UP))
 _RAMPS = frozenset((RISING, START_UP))
 _LEAST_SHARE = 1e-6
@@ -107,7 +110,7 @@ class _Carrier(NamedTuple):
 
     def for_bank(self, reason: Reason) -> Reason:
         """Return its reason with the bank current at which it has this much."""
-        return replace(reason, pack=self.name, value=self.bank_a(reason.value))
+        return reason.of(self.name, self.bank_a(reason.value))
 
 
 def current_wish(
@@ -138,9 +141,11 @@ def current_wish(
     limit = _tightest(carriers, members)
     limit = _bounded(limit, lost)
     limit = _proven(limit, members, direction.sign * proven_a)
-    extra = tuple(replace(r, value=max(r.value, limit.value)) for r in (*aside, *others))
+    if aside or others:
+        extra = [r.of(r.pack or "", max(r.value, limit.value)) for r in (*aside, *others)]
+        limit = Limit(value=limit.value, reasons=(*limit.reasons, *extra))
     return Shared(
-        Limit(value=limit.value, reasons=(*limit.reasons, *extra)),
+        limit,
         tuple(c.name for c in carriers),
         tuple(c.share for c in carriers),
         tuple(c.offset_a for c in carriers),
@@ -163,23 +168,33 @@ def _proven(limit: Limit, members: Sequence[Member], proven_a: float) -> Limit:
 def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:
     """Return the limit of a pack that carries in this direction, or why it does not."""
     pack, part = member.pack, member.part
+    reading = pack.reading
     if part.standing is Standing.HELD and part.last is not None:
         return direction.limit(part.last), None
-    if pack.phase is not PackPhase.ONLINE or pack.reading is None:
+    if pack.phase is not PackPhase.ONLINE or reading is None:
         return None, None
     limit = direction.limit(pack)
-    open_fet = direction.fet_on(pack.reading) is False
-    starting = part.standing is Standing.JOINING and not part.apart
-    if open_fet or (starting and _own(limit.reasons, full=True)[0].value > 0.0):
-        return None, limit.of_pack(pack.pack).binding
+    if direction.fet_on(reading) is False:
+        return None, limit.binding.of(pack.pack, limit.value)
+    if part.standing is Standing.IN:  # as most are
+        return limit, None
+    return _takes_aside(member, limit, abs(reading.current_a or 0.0))
+
+
+def _takes_aside(
+    member: Member, limit: Limit, current_a: float
+) -> tuple[Limit | None, Reason | None]:
+    """Return the same of a pack that is not simply in."""
+    pack, part = member.pack.pack, member.part
     if part.standing is Standing.OUT:
         # Out or not: if it hangs on the bus and must not be used, the bus must not be.
-        current_a = abs(pack.reading.current_a or 0.0)
         binds = limit.value == 0.0 and current_a > CARRIES_C * member.size_ah
         return (limit if binds else None), None
     if part.standing is Standing.IDLE or part.apart:
         rule = IDLE if part.standing is Standing.IDLE else JOINING
-        return None, Reason(rule=rule, value=0.0, pack=pack.pack, source=part.why)
+        return None, Reason(rule=rule, value=0.0, pack=pack, source=part.why)
+    if part.standing is Standing.JOINING and _own(limit.reasons, full=True)[0].value > 0.0:
+        return None, limit.binding.of(pack, limit.value)
     return limit, None
 
 
@@ -189,7 +204,11 @@ def _is_full(limit: Limit) -> bool:
 
 def _own(chain: tuple[Reason, ...], *, full: bool) -> tuple[Reason, ...]:
     """Return what of a pack's chain holds for the bank; never empty, it ends with the setting."""
-    return tuple(r for r in chain if r.rule not in (_RAMPS if full else _OWN_AFFAIR))
+    dropped = _RAMPS if full else _OWN_AFFAIR
+    for reason in chain:
+        if reason.rule in dropped:
+            return tuple([r for r in chain if r.rule not in dropped])
+    return chain
 
 
 def _carriers(
@@ -223,7 +242,7 @@ def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
     tightest = ranked[0]
     value = tightest.bank_a(tightest.chain[0].value)
     chain = [tightest.for_bank(r) for r in tightest.chain]
-    others = [c.for_bank(c.chain[0]) for c in ranked[1:]]
+    others = [c.for_bank(c.chain[0]) for c in ranked[1 : OTHERS_TOLD + 1]]
     absent = list(_absent(members, value))
     # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
     reasons = [*absent, *chain] if len(chain) == 1 else [*chain, *absent]
@@ -280,13 +299,16 @@ def _voltage_rows(members: Sequence[Member], *, lost: bool) -> list[tuple[str, P
     """Return the packs whose voltage limits count."""
     rows = []
     for pack, part, *_ in members:
-        if part.standing is Standing.HELD or (lost and part.standing is Standing.LOST):
+        if part.standing is Standing.IN:  # as most are
+            rows.append((pack.pack, pack))
+        elif part.standing is Standing.HELD or (lost and part.standing is Standing.LOST):
             if part.last is not None:
                 rows.append((pack.pack, part.last))
         elif (
             pack.phase is PackPhase.ONLINE
             and not part.apart
-            and part.standing not in {Standing.OUT, Standing.IDLE}
+            and part.standing is not Standing.OUT
+            and part.standing is not Standing.IDLE
         ):
             rows.append((pack.pack, pack))
     return rows or [(m.pack.pack, m.pack) for m in members]
@@ -308,7 +330,8 @@ def extreme(limits: list[tuple[str, Limit]], sign: float) -> Limit:
     """Return the lowest (sign 1) or highest (-1) limit, then the others' binding reasons."""
     ranked = sorted(limits, key=lambda item: sign * item[1].value)
     name, tightest = ranked[0]
-    others = (limit.of_pack(other).binding for other, limit in ranked[1:])
+    told = ranked[1 : OTHERS_TOLD + 1]
+    others = [limit.reasons[0].of(other, limit.value) for other, limit in told]
     return Limit(value=tightest.value, reasons=(*tightest.of_pack(name).reasons, *others))
 
 

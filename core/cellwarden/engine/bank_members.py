@@ -46,8 +46,11 @@ class Part(NamedTuple):
     @property
     def counts(self) -> bool:
         """Whether its charge and voltage are the bank's: online, on the bus, wanted."""
-        return self.standing in IN_SERVICE or (
-            self.standing is Standing.BLOCKED
+        standing = self.standing
+        if standing is Standing.IN:  # as most are, and an enum is hashed slowly
+            return True
+        return standing in IN_SERVICE or (
+            standing is Standing.BLOCKED
             and (self.charge_fet_on is not False or self.discharge_fet_on is not False)
         )
 

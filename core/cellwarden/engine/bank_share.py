@@ -77,7 +77,8 @@ def begin(
 ) -> Shares:
     """Return what is known of a new set of packs.
 
-    `conductances` are those of all packs per Ah, as seen so far; offsets come from the set `before`.
+    `conductances` are those of all packs per Ah, as seen so far; `before` is the set before, whose
+    offsets are kept.
     """
     offset_of: dict[int, float] = {}
     if before is not None:
