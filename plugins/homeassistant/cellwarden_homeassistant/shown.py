@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cellwarden.model import BankState, Identity, PackPhase, PackState, Reading
 from cellwarden_homeassistant import discovery, state_payload
-from cellwarden_homeassistant.entity import Entity, Pace, View
+from cellwarden_homeassistant.entity import SPANS, Entity, Pace, View
 from cellwarden_homeassistant.message import Message
 from cellwarden_homeassistant.naming import Device
 from cellwarden_homeassistant.pack_entities import pack_entities
@@ -92,7 +92,10 @@ class Shown:
     def _widen(self, place: int, control: Entity, value: object) -> None:
         """Let a number's range enclose what the device holds: it would not be shown otherwise."""
         low, high = control.span
-        if not isinstance(value, int | float) or not math.isfinite(value) or low <= value <= high:
+        least, most = SPANS.get(control.unit, SPANS[None])
+        if not isinstance(value, int | float) or low <= value <= high:
+            return
+        if not least <= value <= most:  # no setting but a fault, NaN as well
             return
         step, digits = control.step or 1.0, control.precision or 0
         wider = replace(

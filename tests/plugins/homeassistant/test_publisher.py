@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cellwarden.model import (
     Alarm,
@@ -15,12 +17,15 @@ from cellwarden.model import (
     Severity,
 )
 from cellwarden_homeassistant.answers import Answer
+from cellwarden_homeassistant.controls import PACK_CONTROLS
 from cellwarden_homeassistant.entity import Pace
 from cellwarden_homeassistant.message import OFFLINE, ONLINE
 from cellwarden_homeassistant.meter import BankMeter
 from cellwarden_homeassistant.naming import Names
 from cellwarden_homeassistant.publisher import Publisher
 from support.gates import FakeGate
+from support.homeassistant_rules import device_faults, parse, state_faults
+from support.homeassistant_states import any_pack, orders, predictions
 from support.states import bank_state, limits, pack_state, told_bank, told_pack
 
 BASE = "cellwarden/battery"
@@ -548,6 +553,28 @@ def test_a_discovery_document_that_is_none_of_ours_is_left_alone(payload):
     publisher = make(1.0)
     publisher.heard_discovery(f"{DISCOVERY}pack_x/config", payload, 0.0)
     assert f"{DISCOVERY}pack_x/config" not in turn(publisher, bank_state(), 0.0)
+
+
+# -- whatever the state --------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(left=any_pack(), right=any_pack(), plans=st.tuples(orders, predictions))
+def test_no_message_of_any_state_holds_what_home_assistant_could_not_read(left, right, plans):
+    writable = [c.command.parameter for c in PACK_CONTROLS if c.command.parameter]
+    publisher = make(1.0, FakeGate(*RequestKind, writable=writable))
+    packs = (replace(left, pack="left"), replace(right, pack="right"))
+    bank = told_bank(packs=packs, orders=plans[0], prediction=plans[1])
+    heard = {}
+    for now_s in (0.0, 20.0):  # the second time every pack is known by some name
+        publisher.answer(refused(), now_s)
+        heard |= turn(publisher, bank, now_s)
+    for topic, payload in heard.items():
+        if topic.endswith("/config"):
+            assert device_faults(topic, payload) == []
+            assert state_faults(payload, heard[json.loads(payload)["stat_t"]]) == []
+        elif not topic.endswith("/status"):
+            assert isinstance(parse(payload), dict)
 
 
 # -- how often -------------------------------------------------------------------------------------
