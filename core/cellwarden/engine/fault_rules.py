@@ -127,18 +127,21 @@ def _wire_locks(scene: Scene) -> Signal | None:
     beside_others = _wire(scene, 3.0, WIRE_LOCK_OHM)
     if beside_others is GOOD or beside_others.value > 1:
         return beside_others
-    held = scene.view.reading.settings
-    told_a = None if held is None else held.get("balance_current_max_a")
     most_a = scene.parameters.balance_current_max_a
-    if told_a is not None and 0 < told_a < most_a:
-        most_a = told_a
-    return _wire(scene, 0.0, WIRE_LOCK_V / most_a)
+    told_a = _held(scene, "balance_current_max_a", 0.01, most_a)
+    return _wire(scene, 0.0, WIRE_LOCK_V / (told_a or most_a))
+
+
+def _held(scene: Scene, name: str, low: float, high: float) -> float | None:
+    """Return a setting that the device tells, None if it tells none that can be."""
+    held = scene.view.reading.settings
+    told = None if held is None else held.get(name)
+    return told if told is not None and low <= told <= high else None
 
 
 def _settings(scene: Scene) -> Signal | None:
     """Give by how much the device would overcharge a cell of this chemistry (F38)."""
-    held = scene.view.reading.settings
-    told_v = None if held is None else held.get("cell_overvoltage_v")
+    told_v = _held(scene, "cell_overvoltage_v", 0.5, 10.0)
     if told_v is None:
         return None
     most_v = max(scene.stands_v, scene.parameters.cell_overvoltage_v)
@@ -147,8 +150,7 @@ def _settings(scene: Scene) -> Signal | None:
 
 def _cell_count(scene: Scene) -> Signal | None:
     """Give by how many cells the device's setting differs from what is wired (R7, F39)."""
-    held = scene.view.reading.settings
-    told = None if held is None else held.get("cell_count")
+    told = _held(scene, "cell_count", 0, 255)
     if told is None:
         return None
     wired = scene.parameters.cell_count

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwarden.engine import Bank, BankMember, BankSettings
+from cellwarden.engine.overload import heated
 from cellwarden.model import (
     AlarmKind,
+    AlarmSource,
     BankPhase,
     DeviceAlarm,
     Limits,
@@ -18,9 +20,10 @@ from cellwarden.model import (
     Reading,
     Severity,
 )
-from support.packs import Bench, reading
+from support.packs import Bench, reading, with_cell
 
 CELL_COUNT = 16
+MAX_AGE_S = 3.0
 OVP_V, CVL_MAX_V = 3.6, 3.65 * CELL_COUNT
 
 anything = st.one_of(st.none(), st.floats(), st.sampled_from([0.0, 1e300, -1e300, math.nan]))
@@ -67,7 +70,20 @@ fields = st.fixed_dictionaries(
         "discharge_fet_on": flag,
         "charge_switch_on": flag,
         "discharge_switch_on": flag,
-        "wire_resistances_ohm": st.lists(anything, max_size=3).map(tuple),
+        "wire_resistances_ohm": st.one_of(
+            st.lists(anything, max_size=3).map(tuple),
+            st.lists(st.floats(0.01, 0.5), min_size=16, max_size=16).map(tuple),
+        ),
+        "balancing": flag,
+        "balance_switch_on": flag,
+        "balance_current_a": near(-2, 2),
+        "settings": st.one_of(
+            st.none(),
+            st.dictionaries(
+                st.sampled_from(["cell_overvoltage_v", "cell_count", "balance_current_max_a"]),
+                st.one_of(st.floats(), st.sampled_from([3.6, 4.2, 16.0, 15.0, 2.0])),
+            ),
+        ),
         "alarms": st.lists(device_alarm, max_size=2).map(tuple),
     },
 )
@@ -120,10 +136,28 @@ def finite(value: float | None) -> bool:
     return value is None or math.isfinite(value)
 
 
+def check_switches(states: list[tuple[float, PackState]]) -> None:
+    """No cell unknown for long, nor any switch closed, while something is wrong."""
+    unknown_s = 0.0
+    for passed_s, state in states:
+        cells = () if state.reading is None else state.reading.cell_voltages_v
+        known = bool(cells) and None not in cells
+        unknown_s = 0.0 if known else unknown_s + max(passed_s, 0.0)
+        if unknown_s > 2 * MAX_AGE_S:  # a cell may be unknown for one age, as may a reading
+            assert not state.charge_allowed
+            assert not state.discharge_allowed
+        own = [a for a in state.alarms if a.source is AlarmSource.ENGINE]
+        if state.switches.charge is True:
+            assert not any(a.blocks_charge for a in own)
+        if state.switches.discharge is True:
+            assert not any(a.blocks_discharge for a in own)
+
+
 @settings(max_examples=150, deadline=None)
 @given(histories)
 def test_whatever_a_bms_says_the_answer_is_safe(history) -> None:
     states = play(Bench(), history)
+    check_switches(states)
     before = None
     for passed_s, state in states:
         limits = state.limits
@@ -170,6 +204,58 @@ def test_whatever_a_bms_says_the_answer_is_safe(history) -> None:
 @given(histories)
 def test_the_same_history_gives_the_same_states(history) -> None:
     assert repr(play(Bench(), history)) == repr(play(Bench(), history))
+
+
+FAULTS = {
+    "cell high": lambda: {"temperatures_c": (25.0, 25.0), **with_cell(7, 3.66)},
+    "cold": lambda: {"temperatures_c": (-6.0, -6.0)},
+    "mos hot": lambda: {"mos_temperature_c": 80.0},
+    "overload": lambda: {"current_a": -300.0},
+    "short": lambda: {
+        "alarms": (DeviceAlarm(kind=AlarmKind.SHORT_CIRCUIT, severity=Severity.PROTECTION),)
+    },
+    "wire": lambda: {"wire_resistances_ohm": (0.06,) * 15 + (0.5,)},
+    "settings": lambda: {"settings": {"cell_overvoltage_v": 4.2, "cell_count": 16.0}},
+    "fet": lambda: {"charge_fet_on": False},
+    "no mos sensor": lambda: {"mos_temperature_c": None},
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(sorted(FAULTS)), min_size=2, max_size=4, unique=True), st.data())
+def test_the_order_in_which_faults_come_does_not_matter(names: list[str], data) -> None:
+    """Nor does it matter in which order the table has them: what is wrong in the end counts."""
+
+    def end(order: list[str]) -> tuple:
+        bench = Bench()
+        bench.settle(20)
+        changes: dict[str, object] = {}
+        for name in order:
+            changes |= FAULTS[name]()
+            bench.settle(1, **changes)
+        together: dict[str, object] = {}
+        for name in sorted(names):
+            together |= FAULTS[name]()
+        state = bench.settle(40, **together)
+        limits = (state.limits.ccl_a, state.limits.dcl_a)
+        return {(a.kind, a.severity, a.where) for a in state.alarms}, limits, state.switches
+
+    assert end(names) == end(data.draw(st.permutations(names)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(1.01, 10.0), st.floats(0.01, 5.0), st.floats(2.0, 600.0))
+def test_more_current_never_trips_later(part: float, more: float, delay_s: float) -> None:
+    def seconds(part: float) -> int:
+        heat, second = None, 0
+        while second < delay_s:
+            heat, hot = heated(heat, part, delay_s, float(second))
+            if hot:
+                break
+            second += 1
+        return second
+
+    assert seconds(part + more) <= seconds(part)
 
 
 @settings(max_examples=60, deadline=None)

@@ -276,7 +276,9 @@ def test_settings_of_another_chemistry_in_the_bms_stop_charging() -> None:
     assert bench.state.alarms == ()
 
 
-@pytest.mark.parametrize("held", [None, {}, {"cell_overvoltage_v": 3.69}])
+@pytest.mark.parametrize(
+    "held", [None, {}, {"cell_overvoltage_v": 3.69}, {"cell_overvoltage_v": 1e9}]
+)
 def test_settings_within_what_the_cells_stand_are_good(held) -> None:
     bench = calm()
     assert bench.settle(3, settings=held).alarms == ()
