@@ -2,6 +2,7 @@
 
 import math
 
+from cellwarden.engine.resistance import Steps
 from cellwarden.engine.soc_cells import APART, LESS_AH, MORE_OHM
 from cellwarden.engine.soc_estimator import Estimate
 from cellwarden.engine.soc_mean import OHMIC, PER_AH, SOC
@@ -13,7 +14,7 @@ RESISTANCE_KNOWN = 0.15
 """Likewise of its resistance (ours)."""
 
 
-def cell_estimates(estimate: Estimate, design_ah: float) -> tuple[CellEstimate, ...]:
+def cell_estimates(estimate: Estimate, design_ah: float, steps: Steps) -> tuple[CellEstimate, ...]:
     """Return what is known of each cell, in order; None stands where it has not shown."""
     mean = estimate.mean
     soc, per_ah, ohmic = mean.x[SOC], mean.x[PER_AH], mean.x[OHMIC]
@@ -27,7 +28,9 @@ def cell_estimates(estimate: Estimate, design_ah: float) -> tuple[CellEstimate, 
         volts_c = ohmic + x[MORE_OHM]
         volts_sigma = math.sqrt(max(ohmic_variance + p[MORE_OHM][MORE_OHM], 0.0))
         known = capacity_part <= CAPACITY_KNOWN
-        resists = volts_c > 0 and volts_sigma <= RESISTANCE_KNOWN * volts_c
+        ohm = steps.ohm(number - 1)
+        if ohm is None and volts_c > 0 and volts_sigma <= RESISTANCE_KNOWN * volts_c:
+            ohm = volts_c / design_ah
         estimates.append(
             CellEstimate(
                 cell=number,
@@ -35,7 +38,7 @@ def cell_estimates(estimate: Estimate, design_ah: float) -> tuple[CellEstimate, 
                 soc_sigma_percent=100 * math.sqrt(max(soc_variance + p[APART][APART], 0.0)),
                 capacity_ah=capacity_ah if known else None,
                 capacity_sigma_ah=capacity_part * capacity_ah if known else None,
-                resistance_ohm=volts_c / design_ah if resists else None,
+                resistance_ohm=ohm,
             )
         )
     return tuple(estimates)

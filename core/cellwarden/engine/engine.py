@@ -98,6 +98,7 @@ class Engine:
             parameters,
             balances_cells=settings.balances_cells,
             heater=settings.heater,
+            ocv_v=settings.ocv_v,
         )
         self._limits = LimitDecider(settings.cell, parameters)
         self._over, self._under = (
@@ -507,6 +508,7 @@ class Engine:
             cells=memory.insight.cells,
             balancing=memory.insight.plan.shown,
             heating=memory.insight.heat.shown,
+            prediction=memory.insight.forecast.shown,
         )
 
 

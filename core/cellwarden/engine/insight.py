@@ -11,12 +11,16 @@ from cellwarden.engine.alarms import Alarms, Fault
 from cellwarden.engine.balance_plan import Plan, Planner
 from cellwarden.engine.cell_estimates import cell_estimates
 from cellwarden.engine.counters import Bookkeeper, Tally
+from cellwarden.engine.forecast import Forecast, Forecaster
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.heating import Heat, Heater
+from cellwarden.engine.resistance import Steps, StepWatch
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell
+from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.view import View
 from cellwarden.model import Alarm, CellEstimate, Chemistry, Inputs, Parameters, Switches
+from cellwarden.model.catalog import Curve
 
 
 class Insight(NamedTuple):
@@ -30,6 +34,8 @@ class Insight(NamedTuple):
     cells: tuple[CellEstimate, ...] = ()
     plan: Plan = Plan()
     heat: Heat = Heat()
+    steps: Steps = Steps()
+    forecast: Forecast = Forecast()
 
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
@@ -68,6 +74,7 @@ class Insights:
         *,
         balances_cells: bool,
         heater: HeaterSettings | None,
+        ocv_v: Curve | None,
     ) -> None:
         """`balances_cells`: the balancer takes orders of single cells; else it has a switch."""
         self._design_ah = parameters.design_capacity_ah
@@ -76,6 +83,8 @@ class Insights:
             parameters.cell_overvoltage_v,
             parameters.design_capacity_ah,
         )
+        self._watch = StepWatch(KINDS[cell.name], parameters.design_capacity_ah)
+        self._forecaster = Forecaster(cell, parameters, ocv_v)
         self._heater = None if heater is None else Heater(heater, parameters)
         self.planner = Planner(cell, parameters, by_cell=balances_cells)
 
@@ -89,7 +98,10 @@ class Insights:
                 tally, text = self.bookkeeper.learned(tally, moment.capacity_ah)
                 news = (*news, text) if text else news
             if estimate.cells is not cells_of:
-                cells_of, cells = estimate.cells, cell_estimates(estimate, self._design_ah)
+                cells_of, cells = (
+                    estimate.cells,
+                    cell_estimates(estimate, self._design_ah, insight.steps),
+                )
         plan = self.planner.hear(
             insight.plan,
             moment.view,
@@ -100,7 +112,11 @@ class Insights:
         heat = insight.heat
         if self._heater is not None:
             heat = self._heater.hear(heat, moment.view, moment.gauge, moment.inputs, moment.gap_s)
-        return Insight(tally, news, cells_of, cells, plan, heat)
+        steps = self._watch.hear(insight.steps, moment.view, moment.gap_s)
+        forecast = self._forecaster.hear(
+            insight.forecast, moment.view, moment.gauge, steps, moment.alarms, moment.gap_s
+        )
+        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast)
 
     def faults(self, insight: Insight) -> tuple[Fault, ...]:
         """Return what is wrong with the pack's helpers."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from cellwarden.engine.soc_cells import APART, LESS_AH, Cell, CellFilter, Pack, mean_soc, pack
 from cellwarden.engine.soc_curve import OcvCurve
-from cellwarden.engine.soc_kinds import KELVIN, KINDS
+from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.soc_mean import OHMIC, PER_AH, SOC, ZERO, Mean, MeanFilter
-from cellwarden.engine.view import View
+from cellwarden.engine.view import View, mean_temperature_k
 from cellwarden.model import Parameters
 from cellwarden.model.catalog import Chemistry, Curve
 
@@ -199,7 +199,7 @@ class Estimator:
         )
         if window.seconds < WINDOW_S:
             return estimate._replace(window=window)
-        return self._close(estimate, window, _temperature_k(view))
+        return self._close(estimate, window, mean_temperature_k(view))
 
     def _with(self, moved_as: tuple[float, ...], moved: Moved) -> tuple[float, ...]:
         sums = list(moved_as or (0.0,) * self._count)
@@ -322,9 +322,3 @@ def _longer(span: Span, above_v: tuple[float, ...], true_c: float, hours: float)
     elif above_v and span.above_v:
         sums = tuple(map(add, span.above_v, above_v))
     return Span(span.hours + hours, span.rate_hours + true_c * hours, span.windows + 1, sums)
-
-
-def _temperature_k(view: View) -> float | None:
-    """Return the mean of the sensors that are known."""
-    known = [t for t in view.reading.temperatures_c if t is not None]
-    return sum(known) / len(known) + KELVIN if known else None

@@ -4,6 +4,7 @@ Typical values with wide margins; resistance, diffusion and hysteresis are learn
 Fitted on the reference traces (physics models of LiFePO4 and NMC cells), except LTO (ours, wide).
 """
 
+import math
 from typing import NamedTuple
 
 KELVIN = 273.15
@@ -41,3 +42,10 @@ KINDS = {
     "LTO": CellKind(0.10, (0.03, 0.03, 0.01), 2500, 4000, 0.005, 0.005, 0.05),
 }
 """By the names of `model.CHEMISTRIES`."""
+
+
+def at_25c(kind: CellKind, temperature_k: float | None) -> float:
+    """Return how many times a resistance at a temperature is that at 25 °C; 1 if unknown."""
+    if temperature_k is None:
+        return 1.0
+    return math.exp(kind.ohmic_k * (1 / temperature_k - 1 / REFERENCE_K))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from cellwarden.engine.soc_kinds import KELVIN
 from cellwarden.model import CellExtreme, Reading, SensorExtreme
 
 CELLS = tuple(f"cell {n}" for n in range(1, 65))
@@ -99,6 +100,12 @@ def look(reading: Reading, mismatch_percent: float | None = None) -> View:
             warmest[1] - coldest[1] if warmest and coldest else None,
         ),
     )
+
+
+def mean_temperature_k(view: View) -> float | None:
+    """Return the mean of the battery sensors that are known."""
+    known = [t for t in view.reading.temperatures_c if t is not None]
+    return sum(known) / len(known) + KELVIN if known else None
 
 
 End = tuple[int, float]
