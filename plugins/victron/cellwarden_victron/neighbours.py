@@ -17,12 +17,14 @@ from cellwarden.model import BankState, ExternalMeasurement
 from cellwarden_victron.busitem import plain
 from cellwarden_victron.dbus_library import DBusLibrary
 from cellwarden_victron.line import Line
+from cellwarden_victron.settings import SERVICE as SETTINGS
 from cellwarden_victron.tree import BUS_ITEM
 
 LOG = logging.getLogger(__name__)
 
 PREFIX = "com.victronenergy."
 SYSTEM = "com.victronenergy.system"
+FEED_IN = "/Settings/CGwacs/OvervoltageFeedIn"
 ALL_NAMES = "type='signal',member='NameOwnerChanged',arg0namespace='com.victronenergy'"
 
 EVERY_S = 2.0
@@ -58,6 +60,8 @@ class VenusSystem:
     active_bms: str | None = None
     """Bus name of the BMS whose limits are obeyed."""
     several_bms: bool = False
+    feeds_in_dc: bool = False
+    """ESS feeds in excess solar of the DC side: solar chargers do not obey a current limit."""
 
 
 def kind_of(name: str) -> str | None:
@@ -152,6 +156,7 @@ class Neighbours:
             "neighbours": sorted(who.name for who in tuple(self.found.values())),
             "dvcc_on": self.system.dvcc_on,
             "active_bms": self.system.active_bms,
+            "feeds_in_dc": self.system.feeds_in_dc,
             "advice": advice(self.system, self.service),
         }
 
@@ -221,6 +226,7 @@ class Neighbours:
             dvcc_on=bool(dvcc) if isinstance(dvcc, int) else None,
             active_bms=active if isinstance(active, str) and active else None,
             several_bms=await self._get(SYSTEM, "/Dvcc/Alarms/MultipleBatteries") == 1,
+            feeds_in_dc=await self._get(SETTINGS, FEED_IN) == 1,
         )
         said = advice(self.system, self.service)
         if said is not None and said != self._advised:

@@ -19,6 +19,7 @@ from cellwarden.runtime.supervisor import keep_running
 from cellwarden_victron import views
 from cellwarden_victron.config import VictronOptions
 from cellwarden_victron.dbus_library import load
+from cellwarden_victron.hold import VoltageHold
 from cellwarden_victron.neighbours import Neighbours
 from cellwarden_victron.presence import Place, Presence
 from cellwarden_victron.rows import About
@@ -52,6 +53,7 @@ class VictronOutput:
             unique=lambda _: unique_name(options.service),
         )
         self._packs: dict[str, Presence] = {}
+        self._hold = VoltageHold()
         self._neighbours = Neighbours(
             library=self._library,
             where=options.bus,
@@ -156,7 +158,10 @@ class VictronOutput:
 
     async def _show(self, state: BankState | None, age_s: float | None) -> None:
         """Bring every service to where it should be: those that are on the bus first."""
-        wanted = {self._bank: views.of_bank(state, age_s, self._patience, self._sane)}
+        bank = views.of_bank(state, age_s, self._patience, self._sane)
+        if bank is not None:
+            bank = self._hold.apply(bank, feeds_in=self._neighbours.system.feeds_in_dc)
+        wanted = {self._bank: bank}
         if self._options.packs and state is not None:
             wanted |= {
                 presence: views.of_pack(state, age_s, self._patience, name)

@@ -93,7 +93,7 @@ class BatteryService:
     ) -> None:
         """Connect, have an instance allotted, offer every item, take the name.
 
-        LinkError if any of that fails; SettingsMissingError if settings are a must and missing.
+        LinkError if any of that fails. Where settings are no must, it goes on without.
         """
         self.close()
         self._connections += 1
@@ -166,10 +166,17 @@ class BatteryService:
         await self._settings.listen()
         try:
             await self._settings.register()
-        except SettingsMissingError:
-            if must:
+        except LinkError as error:
+            if must or not self._line.connected:
                 raise
-            LOG.debug("%s: no settings on this bus, the instance is as configured", self.name)
+            # A battery under a number of its own choice is better than none.
+            missing = isinstance(error, SettingsMissingError)
+            LOG.log(
+                logging.DEBUG if missing else logging.WARNING,
+                "%s: the instance is as configured (%s)",
+                self.name,
+                error,
+            )
             return
         self.settings_found = True
         self._take_choices()

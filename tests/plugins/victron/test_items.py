@@ -250,6 +250,7 @@ def test_the_plugin_offers_one_control_output_that_names_its_extra():
         "neighbours": [],
         "dvcc_on": None,
         "active_bms": None,
+        "feeds_in_dc": False,
         "advice": None,
     }
 

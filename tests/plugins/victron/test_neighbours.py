@@ -89,6 +89,7 @@ HOUSE = {
         "/DeviceInstance": 280, "/Dc/0/Voltage": 53.1, "/Dc/0/Current": 1.0,
         "/Info/MaxChargeVoltage": 55.2,
     },
+    "com.victronenergy.settings": {"/Settings/CGwacs/OvervoltageFeedIn": 1},
     SYSTEM: {
         "/Control/Dvcc": 0, "/ActiveBmsService": None, "/Dvcc/Alarms/MultipleBatteries": 0,
     },
@@ -144,6 +145,8 @@ def test_chargers_inverter_and_the_named_shunt_are_heard(play, gx, quick):
             "battery.ttyO2": (53.05, 9.4, True),
         }
         assert w.output.status()["neighbours"] == [OTHER_BMS, SHUNT, MPPT, MULTI]
+        # These settings know no AddSettings: the battery is there all the same.
+        assert w.output.status()["settings_found"] is False
 
     play(scenario, shunt_instance=279, packs=True)
 
@@ -196,3 +199,24 @@ def test_a_system_that_does_not_obey_is_said_once_in_the_log_and_in_the_status(
         play(scenario)
     (line,) = [message for message in caplog.messages if "DVCC is off" in message]
     assert line.startswith("com.victronenergy.battery.test: ")
+
+
+@pytest.mark.system
+def test_with_dc_feed_in_a_blocked_bank_lowers_its_charge_voltage(play, gx, quick):
+    async def scenario(w):
+        w.put()
+
+        async def feeds_in() -> bool:
+            return bool(w.output.status()["feeds_in_dc"])
+
+        await w.until(feeds_in)
+        assert await w.client.get("/Info/MaxChargeVoltage") == ["d", 55.2]
+        w.put(charge_allowed=False)
+        await w.hears("/Info/MaxChargeVoltage", 52.76)  # 52.92 V at 12 A
+        assert w.client.changed()[-1]["/Info/MaxChargeCurrent"] == 0.0
+        mode = await w.client.get("/Info/ChargeMode")
+        assert mode == ["s", "voltage held: DC feed-in ignores the charge current limit"]
+        w.put()
+        await w.hears("/Info/MaxChargeVoltage", 55.2, deciding=True)
+
+    play(scenario)
