@@ -2,10 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellwarden.cli import complain
 from cellwarden.cli.show import add_json
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
     from cellwarden.model import PackState
 
 EXAMPLES = """\
-The recording: CSV or JSON lines, .gz too, with the columns t_s, current_a (+ = charging), mos_on,
-v01_mv v02_mv ..., t1_c t2_c ...; other columns are not read. The pack is described by the JSON of
-the same name beside it (chemistry, n_cells, nominal_ah, v_charge_limit, tail_current_a,
-soc_hint_wrong, ocv_table), by --config, or by both.
+A recording of the recorder (`cellwarden record export`) tells all by itself: every pack, and
+whether each decision comes out as it was.
+
+Any other recording: CSV or JSON lines, .gz too, with the columns t_s, current_a (+ = charging),
+mos_on, v01_mv v02_mv ..., t1_c t2_c ...; other columns are not read. The pack is
+described by the JSON of the same name beside it (chemistry, n_cells, nominal_ah, v_charge_limit,
+tail_current_a, soc_hint_wrong, ocv_table), by --config, or by both.
 
 examples:
   cellwarden replay monday.csv.gz
@@ -40,9 +45,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay and print a line for each reading."""
     line = _json_line if arguments.json else _text_line
+    if _is_record(Path(arguments.file)):
+        return _decisions(Path(arguments.file), arguments.pack, line, as_json=arguments.json)
     for state in states(Path(arguments.file), arguments.config, arguments.pack):
         print(line(state))
     return 0
+
+
+def _is_record(path: Path) -> bool:
+    """Return whether a file is of the recorder."""
+    import contextlib  # noqa: PLC0415
+    import gzip  # noqa: PLC0415
+
+    with contextlib.suppress(OSError, EOFError, UnicodeDecodeError), gzip.open(path, "rt") as file:
+        return file.read(8).startswith('{"head"')
+    return False
+
+
+def _decisions(
+    path: Path, pack: str | None, line: "Callable[[PackState], str]", *, as_json: bool
+) -> int:
+    """Replay a file of the recorder; 1 if a decision came out otherwise than it was recorded."""
+    from cellwarden.replay.record import Replayer  # noqa: PLC0415
+    from cellwarden.runtime.recorder import parsed  # noqa: PLC0415
+
+    count = other = 0
+    for replayed in Replayer().run(parsed(path)):
+        if replayed.pack is not None and pack in (None, replayed.pack.pack):
+            name = "" if as_json else f"{replayed.pack.pack:12} "
+            print(f"{name}{line(replayed.pack)}")
+        if replayed.bank is not None:
+            count += 1
+            if not replayed.same:
+                other += 1
+                if other == 1:
+                    complain(f"the decision at {replayed.bank.at_s:.1f} s came out otherwise")
+    verdict = "all as recorded" if not other else f"{other} of them otherwise than recorded"
+    print(f"{count} decisions replayed, {verdict}", file=sys.stderr)
+    return 1 if other else 0
 
 
 def states(path: Path, config: str | None = None, pack: str | None = None) -> Iterator["PackState"]:
@@ -119,6 +159,7 @@ def _json_line(state: "PackState") -> str:
     limits = state.limits
     return json.dumps(
         {
+            "pack": state.pack,
             "t_s": state.at_s,
             "soc_percent": _rounded(state.soc_percent, 4),
             "soc_sigma_percent": _rounded(state.soc_sigma_percent, 4),

@@ -110,6 +110,25 @@ class ControllerOptions:
         help="folder for the status socket, in memory if possible; default by user and system",
         check=_folder,
     )
+    recorder_hours: float = option(
+        3.0,
+        help="how far back the recorder keeps everything at full rate; 0 switches it off",
+        unit="h",
+        minimum=0,
+        maximum=168,
+    )
+    recorder_megabytes: float = option(
+        16.0,
+        help="most that its files may take; by default they lie in memory",
+        unit="MB",
+        minimum=1,
+        maximum=1000,
+    )
+    recorder_dir: str | None = option(
+        None,
+        help="folder for its files instead of runtime_dir; flash wears out by constant writing",
+        check=_folder,
+    )
 
     @property
     def effective_watchdog_s(self) -> float:

@@ -27,6 +27,7 @@ from cellwarden.model import (
     Reading,
     RequestKind,
 )
+from cellwarden.replay.record import Decision, Setup, Step
 from cellwarden.runtime.actor import Actor
 from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
@@ -34,6 +35,7 @@ from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden.runtime.polling import Poller
 from cellwarden.runtime.recognition import Recognition
+from cellwarden.runtime.recorder import Recorder
 from cellwarden.runtime.supervisor import TelemetryThread, attempt, keep_running
 
 LOG = logging.getLogger(__name__)
@@ -99,6 +101,8 @@ class Controller:
         """Orders in effect, as the gate keeps them; every decision obeys them."""
         self.examiner: Examiner | None = None
         """Adds findings to each decision; None: there is no diagnosis."""
+        self.recorder: Recorder | None = None
+        """Is told every step and decision; None: nothing is recorded."""
         self._bank = bank
         self._bank_memory = bank_memory or bank.start(clock.now_s())
         self._recognition = recognition
@@ -181,6 +185,18 @@ class Controller:
             lambda: engine.step(memory, reading, now_s, link, inputs),
             lambda reason: (memory, engine.failed(memory, now_s, reason)),
         )
+        if self.recorder is not None:
+            self.recorder.take(
+                Step(
+                    pack=engine.pack,
+                    now_s=now_s,
+                    reading=reading,
+                    link=link,
+                    inputs=inputs,
+                    before=memory,
+                    after=member.memory,
+                )
+            )
         member.state = state
         member.fresh = reading is not None
         for event in state.events:
@@ -236,6 +252,11 @@ class Controller:
             lambda: self._bank.step(memory, states, now_s, orders),
             lambda reason: (memory, self._bank.failed(memory, states, now_s, reason)),
         )
+        if self.recorder is not None:
+            after = self._bank_memory
+            self.recorder.take(
+                Decision(now_s=now_s, orders=orders, state=state, before=memory, after=after)
+            )
         if last is not None and last.phase is not state.phase:
             LOG.log(
                 logging.INFO if state.phase is BankPhase.LIVE else logging.WARNING,
@@ -309,6 +330,11 @@ class Controller:
         self._decide()
         if self.keeper is not None:
             self.keeper.orders_changed(self.state)
+
+    def setup(self) -> Setup:
+        """Return what was built, for a recording."""
+        engines = tuple(member.engine.settings for member in self._members)
+        return Setup(engines=engines, bank=self._bank.settings)
 
     def records(self) -> dict[str, Mapping[str, object]]:
         """Return every pack's record for the store, the bank's and the orders."""

@@ -20,6 +20,7 @@ from cellwarden.runtime.control import ControlServer
 from cellwarden.runtime.controller import Controller
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.office import Office
+from cellwarden.runtime.recorder import Recorder
 from cellwarden.runtime.status import StatusServer, document
 from cellwarden.runtime.store import Store
 from cellwarden.runtime.watchdog import Watchdog
@@ -69,12 +70,33 @@ def run(settings: Settings) -> int:
         controller.keeper = Keeper(store, controller.records)
         if controller.examiner is not None:
             controller.keeper.lasting = controller.examiner.records
+        controller.recorder = _recorder(controller, settings, state_folder, runtime_folder)
         store.start()
         try:
             asyncio.run(_serve(controller, settings, runtime_folder))
         finally:
+            if controller.recorder is not None:
+                controller.recorder.stop()
             store.stop()
     return 0
+
+
+def _recorder(
+    controller: Controller, settings: Settings, state_folder: Path, runtime_folder: Path
+) -> Recorder | None:
+    """Start the recorder, where one is wanted."""
+    options = settings.controller
+    if options.recorder_hours == 0:
+        return None
+    recorder = Recorder(
+        Path(options.recorder_dir) if options.recorder_dir else runtime_folder,
+        state_folder,
+        controller.setup(),
+        hours=options.recorder_hours,
+        megabytes=options.recorder_megabytes,
+    )
+    recorder.start()
+    return recorder
 
 
 async def _serve(controller: Controller, settings: Settings, runtime_folder: Path) -> None:
