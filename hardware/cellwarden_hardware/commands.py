@@ -138,3 +138,49 @@ EMULATE = CommandKind(
     configure=_configure_emulate,
     run=_run_emulate,
 )
+
+
+def _configure_scan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--serial", action="append", default=[], metavar="PORT",
+        help="look at this serial port; with any of these four only at what is named",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tcp", action="append", default=[], metavar="URL",
+        help="look behind this gateway: socket://host:port or rfc2217://host:port",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ble", nargs="*", metavar="ADDRESS", help="look at Bluetooth, or at these addresses only"
+    )
+    parser.add_argument(
+        "--can", nargs="*", metavar="CHANNEL",
+        help="look at the CAN buses, or at these: can0, or INTERFACE:CHANNEL[,KEY=VALUE ...]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="how long to listen on each link (default 5 on a line, 8 to the air, 2.5 to CAN)",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="add what answered to the configuration file"
+    )
+    parser.add_argument("--config", metavar="FILE", help="which file; default as `cellwarden run`")
+    add_json(parser)
+
+
+def _run_scan(arguments: argparse.Namespace) -> int:
+    if arguments.wait is not None and not 0.1 <= arguments.wait <= 60:
+        return complain("--wait takes 0.1 to 60 s", status=2)
+    from cellwarden_hardware.scan.command import run  # noqa: PLC0415  # only when it runs
+
+    return run(arguments)
+
+
+SCAN = CommandKind(
+    name="scan",
+    summary="look for BMSs on every link, and write the configuration that reads them",
+    configure=_configure_scan,
+    run=_run_scan,
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwarden.cli.show import print_json
-from cellwarden.config.values import toml
+from cellwarden.config.files import block
 from cellwarden.errors import ConfigError
 from cellwarden_hardware.simulator.bank import SimulatedBank
 from cellwarden_hardware.simulator.device import EmulatedDevice
@@ -157,5 +157,5 @@ def _told(arguments: argparse.Namespace, kind: EmulatedKind, ports: Sequence[str
         }
         if arguments.one_line:
             keys["address"] = number
-        lines += ["", "[[pack]]", *(f"{key} = {toml(value)}" for key, value in keys.items())]
+        lines += ["", block("[[pack]]", keys, {}).rstrip()]
     return lines

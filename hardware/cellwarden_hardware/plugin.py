@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cellwarden.hooks import CommandKind, DriverKind, ProtocolKind, hookimpl
-from cellwarden_hardware.commands import DEMO, EMULATE
+from cellwarden_hardware.commands import DEMO, EMULATE, SCAN
 from cellwarden_hardware.commission.command import COMMISSION
 from cellwarden_hardware.drivers import all_drivers
 from cellwarden_hardware.protocols import PROTOCOLS
@@ -23,5 +23,5 @@ def cellwarden_protocols() -> Sequence[ProtocolKind]:
 
 @hookimpl
 def cellwarden_commands() -> Sequence[CommandKind]:
-    """Return the commands that need simulated hardware."""
-    return (COMMISSION, DEMO, EMULATE)
+    """Return the commands that need hardware, real or simulated."""
+    return (SCAN, COMMISSION, DEMO, EMULATE)

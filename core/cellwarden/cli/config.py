@@ -1,17 +1,12 @@
 """`cellwarden config`: check a file, write one to begin with, print its schema."""
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 from cellwarden.cli import complain
 from cellwarden.cli.show import add_json, print_json, print_rows
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
-
-MODE = 0o644
-"""Of a new file; it holds no secrets, and the service that reads it may be another user."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +57,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    from cellwarden.config.files import write_new  # noqa: PLC0415  # only when it runs
     from cellwarden.config.template import template  # noqa: PLC0415  # only when it runs
     from cellwarden.host import Host  # noqa: PLC0415
 
@@ -75,27 +71,6 @@ def _init(arguments: argparse.Namespace) -> int:
     write_new(Path(arguments.file), text)
     print(f"{arguments.file} is written. Edit it, then: cellwarden config check {arguments.file}")
     return 0
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet, whole or not at all."""
-    if os.path.lexists(path):
-        raise ConfigError(f"{path} exists and is left as it is: name another, or move it away")
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), MODE)
-        Path(temporary).rename(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _schema(arguments: argparse.Namespace) -> int:

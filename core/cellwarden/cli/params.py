@@ -219,8 +219,8 @@ def _new_password(arguments: argparse.Namespace) -> str:
 
 
 def _export(arguments: argparse.Namespace, document: Mapping[str, Any]) -> int:
-    from cellwarden.cli.config import write_new  # noqa: PLC0415
     from cellwarden.cli.params_file import write  # noqa: PLC0415
+    from cellwarden.config.files import write_new  # noqa: PLC0415
 
     text = write(document)
     if arguments.file is None:

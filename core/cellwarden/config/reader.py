@@ -72,7 +72,7 @@ def default_path() -> Path:
 
 def load(path: str | Path, host: Host) -> Settings:
     """Return the settings in a file; ConfigError for a file that cannot be read or used."""
-    return parse(_read(Path(path)), host, str(path))
+    return parse(read_text(Path(path)), host, str(path))
 
 
 def parse(text: str, host: Host, source: str = "") -> Settings:
@@ -182,7 +182,8 @@ def _read_output(
     )
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file; ConfigError for one that cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)

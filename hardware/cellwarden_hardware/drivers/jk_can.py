@@ -108,6 +108,11 @@ class JkCan:
         self._status = asyncio.Event()
         self._fetching: asyncio.TimerHandle | None = None
 
+    @property
+    def layout(self) -> str:
+        """Which version of the broadcast it is; V2 tells every cell."""
+        return "V1" if self._first_cell_s is None else "V2"
+
     async def open(self) -> None:
         """Open the bus and listen."""
         await self.close()

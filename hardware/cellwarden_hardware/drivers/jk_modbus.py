@@ -21,6 +21,7 @@ from cellwarden.links.shared import SharedLine
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_modbus
 from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
+from cellwarden_hardware.codecs.jk_ble_cells import Layout
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
 from cellwarden_hardware.port_options import baudrate_option, port_option
@@ -79,6 +80,9 @@ class JkModbusOptions:
 
 class JkModbus:
     """The driver of one pack; the bus is shared with the drivers of the others."""
+
+    layout = Layout.JK02_32S
+    """The only one that boards with this protocol have."""
 
     def __init__(self, options: JkModbusOptions, context: DriverContext) -> None:
         self._pack = context.pack

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cellwarden.cli.config import write_new
+from cellwarden.config.files import write_new
 from cellwarden.errors import ConfigError
 from support.command import Call
 

@@ -1,0 +1,1 @@
+"""`cellwarden scan`: what answers on this computer's links, and the configuration that reads it."""
