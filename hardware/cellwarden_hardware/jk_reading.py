@@ -81,8 +81,12 @@ def reading_of(
     lasting: Lasting,
     identity: Identity | None,
     logbook: tuple[LogEntry, ...] = (),
+    warnings: tuple[str, ...] = (),
 ) -> Reading:
-    """Return the reading that a cell-info frame makes, with what is known from before."""
+    """Return the reading that a cell-info frame makes, with what is known from before.
+
+    `warnings` are notices that do not come from the frame.
+    """
     info = cells.info
     return Reading(
         pack=pack,
@@ -111,7 +115,7 @@ def reading_of(
         wire_resistances_ohm=info.wire_resistances_ohm,
         alarms=_alarms(info.alarms or 0, info.wire_warning_mask or 0),
         alarm_bits=info.alarms,
-        notices=ALARMS.notices_of(info.alarms or 0),
+        notices=ALARMS.notices_of(info.alarms or 0) + warnings,
         logbook=logbook,
         settings=lasting.parameters,
         identity=identity,

@@ -17,6 +17,7 @@ from cellwarden_hardware.simulator.jk_ble_board import JkBleBoard
 from cellwarden_hardware.simulator.jk_frame_values import device_values
 from cellwarden_hardware.writers.common import SETTINGS, Password
 from cellwarden_hardware.writers.jk_ble import JkBleWriter
+from cellwarden_hardware.writers.jk_frames import makers_passwords
 from support.jk_frames import frame
 from support.written import simulated_pack
 
@@ -294,5 +295,20 @@ def test_a_configured_password_must_be_the_boards(
         file.unlink()
         with pytest.raises(CommandRefused, match="cannot be read"):
             await by_file.log_in()
+
+    run(test)
+
+
+@pytest.mark.requirement("R45")
+def test_passwords_that_nobody_has_changed_are_a_notice_without_the_password() -> None:
+    async def test() -> None:
+        air, _ = simulated()
+        told = makers_passwords(await air.ask_device())
+        assert [notice.split(" is still")[0] for notice in told] == [
+            "the connection password", "the settings password",
+        ]  # fmt: skip
+        assert "123" not in "".join(told)
+        air.board.device.update(device_passcode="7", setup_passcode="8")
+        assert makers_passwords(await air.ask_device()) == ()
 
     run(test)

@@ -61,6 +61,10 @@ class BleGenericOptions:
 class BleGeneric:
     """The driver of one pack."""
 
+    why_read_only = (
+        "aiobmsble only reads: to write, use jk-ble or jbd-ble if the BMS is one of these"
+    )
+
     def __init__(self, options: BleGenericOptions, context: DriverContext) -> None:
         import aiobmsble  # noqa: F401  # the host names the extra if it is missing
 

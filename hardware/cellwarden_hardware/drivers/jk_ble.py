@@ -29,7 +29,7 @@ from cellwarden_hardware.jk_reading import (
 from cellwarden_hardware.port_options import adapter_option, address_option
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_ble import JkBleWriter
-from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD
+from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD, makers_passwords
 
 _DEVICE_INFO = jk_ble.build_command(jk_ble.Register.DEVICE_INFO)
 _SETTINGS_AND_STREAM = jk_ble.build_command(jk_ble.Register.SETTINGS_AND_STREAM)
@@ -91,6 +91,7 @@ class JkBle:
         self._misses = 0
         self._asked_s = 0.0
         self._logbook: tuple[LogEntry, ...] = ()
+        self._warnings: tuple[str, ...] = ()
         self._logbook_asked_s = float("-inf")
         self._log_entries: int | None = None
         """How many entries the device said it has when the logbook was asked for."""
@@ -164,7 +165,13 @@ class JkBle:
         self._misses, self._bad = 0, None
         await self._ask_logbook(cells)
         return reading_of(
-            self._pack, self._heard_s, cells, self._lasting, self._identity, self._logbook
+            self._pack,
+            self._heard_s,
+            cells,
+            self._lasting,
+            self._identity,
+            self._logbook,
+            self._warnings,
         )
 
     # -- for the writing side ------------------------------------------------------------------
@@ -278,6 +285,7 @@ class JkBle:
                 self._lasting = lasting_of(event)
             elif isinstance(event, jk_ble.DeviceInfo):
                 self._device, self._identity = without_secrets(event), identity_of(event)
+                self._warnings = makers_passwords(event)
             elif isinstance(event, jk_ble.Logbook):
                 self._logbook = logbook_of(event)
             elif isinstance(event, BadFrame) and event.kind != "header":

@@ -26,7 +26,7 @@ from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
 from cellwarden_hardware.port_options import baudrate_option, port_option
 from cellwarden_hardware.writers import common
-from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD
+from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD, makers_passwords
 from cellwarden_hardware.writers.jk_modbus import JkModbusWriter
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class JkModbus:
         self._answer_s = min(context.timeout_s, _ANSWER_S)
         self._line = SharedLine(options.port, baudrate=options.baudrate, name=context.pack)
         self._silence_s = _GATEWAY_SILENCE_S if "://" in options.port else _SILENCE_S
-        self._decoder = jk_modbus.Decoder()
+        self._decoder = jk_modbus.Decoder(secrets=True)
         self._requests = {
             register: jk_modbus.trigger_request(options.address, register)
             for register in jk_modbus.TRIGGERS
@@ -104,6 +104,7 @@ class JkModbus:
         self._silent = 0
         self._polls = 0
         self._other_master = False
+        self._warnings: tuple[str, ...] = ()
         self.writer = JkModbusWriter(
             self,
             common.Password(
@@ -172,6 +173,7 @@ class JkModbus:
             self._due_s[jk_modbus.SETTINGS] = now_s + _SETTINGS_EVERY_S
         elif isinstance(body, DeviceInfo):
             self._identity = identity_of(body)
+            self._warnings = makers_passwords(body)
             self._due_s[jk_modbus.DEVICE_INFO] = float("inf")
 
     # -- for the writing side ------------------------------------------------------------------
@@ -185,13 +187,9 @@ class JkModbus:
         return body
 
     async def ask_device(self) -> DeviceInfo:
-        """Ask for the device info now, secrets included."""
-        plain, self._decoder = self._decoder, jk_modbus.Decoder(secrets=True)
-        try:
-            async with self._line.turn(self._spacing_s()) as link:
-                body = (await self._ask(link, jk_modbus.DEVICE_INFO)).body
-        finally:
-            self._decoder = plain
+        """Ask for the device info now, secrets included; they are kept nowhere."""
+        async with self._line.turn(self._spacing_s()) as link:
+            body = (await self._ask(link, jk_modbus.DEVICE_INFO)).body
         assert isinstance(body, DeviceInfo)
         return body
 
@@ -313,7 +311,14 @@ class JkModbus:
 
     def _reading(self, answer: jk_modbus.Answer, heard_s: float) -> Reading:
         assert isinstance(answer.body, Cells)  # the codec refuses a register with another frame
-        return reading_of(self._pack, heard_s, answer.body, self._lasting, self._identity)
+        return reading_of(
+            self._pack,
+            heard_s,
+            answer.body,
+            self._lasting,
+            self._identity,
+            warnings=self._warnings,
+        )
 
     def _spacing_s(self) -> float:
         share_s = _ROUND_S / max(1, self._line.holders)

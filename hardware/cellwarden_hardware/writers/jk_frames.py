@@ -8,7 +8,8 @@ from cellwarden_hardware.codecs.jk_ble_fields import Field, Form
 from cellwarden_hardware.jk_reading import Lasting
 from cellwarden_hardware.writers.common import Password
 
-MAKERS_SETTINGS_PASSWORD = "123456"  # noqa: S105  # printed in the maker's manual (R45)
+MAKERS_CONNECT_PASSWORD = "1234"  # noqa: S105  # printed in the maker's manual (R45)
+MAKERS_SETTINGS_PASSWORD = "123456"  # noqa: S105  # likewise
 
 _SIGNED = frozenset("bhi")
 _MOST = {"b": 127, "B": 255, "h": 32_767, "H": 65_535, "i": 2**31 - 1, "I": 2**32 - 1}
@@ -41,6 +42,19 @@ def resolution(field: Field) -> tuple[float, float | None, float | None]:
 def is_switch(field: Field) -> bool:
     """Return whether a field is on or off."""
     return field.form is Form.SWITCH
+
+
+def makers_passwords(device: DeviceInfo) -> tuple[str, ...]:
+    """Return a notice for each password that nobody has changed (R45); needs its secrets."""
+    told = (
+        ("connection", device.values.get("device_passcode"), MAKERS_CONNECT_PASSWORD),
+        ("settings", device.values.get("setup_passcode"), MAKERS_SETTINGS_PASSWORD),
+    )
+    return tuple(
+        f"the {name} password is still the maker's: change it in the maker's app"
+        for name, held, makers in told
+        if held == makers
+    )
 
 
 def check_password(password: Password, device: DeviceInfo) -> None:
