@@ -8,6 +8,7 @@ import bank
 import can_frames
 import decode
 import decoding
+import engine
 import homeassistant
 import modbus
 import process
@@ -21,6 +22,7 @@ PARTS = {
     "decode": decode.run,
     "codecs": decoding.run,
     "homeassistant": homeassistant.run,
+    "engine": engine.run,
     "modbus": modbus.run,
     "process": process.run,
     "soc": soc.run,

@@ -30,6 +30,7 @@ from cellwarden.links.ports import is_pattern
 from cellwarden.model import (
     CHEMISTRIES,
     PARAMETERS,
+    BmsSoc,
     Chemistry,
     HardwareModel,
     Parameters,
@@ -151,6 +152,7 @@ def _read_pack(
         ocv_v=options.curve or (None if profile is None else profile.ocv_v),
         cell=cell,
         board=board,
+        bms_soc=BmsSoc(options.bms_soc),
         heater=heater,
         warnings=doubts(cell or CHEMISTRIES[options.chemistry], parameters, board),
     )

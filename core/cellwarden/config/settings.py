@@ -10,7 +10,7 @@ from cellwarden.config.curves import curve, curve_problem
 from cellwarden.config.options import option
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.hooks import DriverKind, OutputKind
-from cellwarden.model import CHEMISTRIES, Chemistry, HardwareModel, Parameters
+from cellwarden.model import CHEMISTRIES, BmsSoc, Chemistry, HardwareModel, Parameters
 from cellwarden.model.catalog import Curve, board_named
 
 SHORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -262,6 +262,12 @@ class PackOptions:
         help="accept cell voltages in [pack.parameters] beyond what the chemistry stands;"
         " only with the cell's data sheet in hand",
     )
+    bms_soc: str = option(
+        "start",
+        help="what the SoC that the BMS tells is worth: start: where counting begins; trust: it"
+        " also holds the estimate wherever that is less sure; ignore: nothing",
+        choices=("start", "trust", "ignore"),
+    )
     ocv_soc_percent: tuple[float, ...] = option(
         (),
         help="with ocv_v the curve of these very cells, from a data sheet: rising from 0 to 100",
@@ -422,6 +428,7 @@ class PackSettings:
     """By a data sheet; None: typical for the chemistry."""
     board: HardwareModel | None = None
     """The BMS's board, if the file names it."""
+    bms_soc: BmsSoc = BmsSoc.START
     heater: HeaterSettings | None = None
     """None: the file says of none."""
     warnings: tuple[str, ...] = ()

@@ -105,13 +105,15 @@ class Planner:
     ) -> Plan:
         """Return the plan after a reading; the same thoughts for EVERY_S."""
         passed_s = gap_s or 0.0
+        ends, worked_s, paused_s = plan.ends, plan.worked_s, plan.paused_s
         if not view.reading.balance_current_a:
-            plan = plan._replace(ends=_ends(view) or plan.ends)
+            ends = _ends(view) or ends
         if plan.shown is not None and plan.shown.wanted:
-            plan = plan._replace(age_s=plan.age_s + passed_s, worked_s=plan.worked_s + passed_s)
-        else:
-            rest_s = None if plan.paused_s is None else plan.paused_s + passed_s
-            plan = plan._replace(age_s=plan.age_s + passed_s, paused_s=rest_s)
+            worked_s += passed_s
+        elif paused_s is not None:
+            paused_s += passed_s
+        age_s = plan.age_s + passed_s
+        plan = Plan(plan.shown, plan.pair, plan.going, age_s, worked_s, paused_s, ends)
         if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
             return plan
         return self._think(plan, view, gauge, alarms)._replace(age_s=0.0)

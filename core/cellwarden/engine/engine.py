@@ -31,6 +31,7 @@ from cellwarden.model import (
     NO_INPUTS,
     Alarm,
     AlarmKind,
+    BmsSoc,
     Chemistry,
     Event,
     Inputs,
@@ -64,6 +65,7 @@ class EngineSettings:
     sheet: Chemistry | None = None
     """The cell by its data sheet; None: typical for the chemistry."""
 
+    bms_soc: BmsSoc = BmsSoc.START
     balances_cells: bool = False
     """The balancer takes orders of single cells; else it has a switch only."""
     heater: HeaterSettings | None = None
@@ -92,6 +94,7 @@ class Engine:
             settings.max_age_s,
             settings.ocv_v,
             settings.tail_current_a,
+            settings.bms_soc,
         )
         self._insights = Insights(
             settings.cell,

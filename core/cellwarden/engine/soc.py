@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cellwarden.engine.soc_estimator import Estimate, Estimator, Moved
 from cellwarden.engine.view import View
-from cellwarden.model import Chemistry, Parameters
+from cellwarden.model import BmsSoc, Chemistry, Parameters
 from cellwarden.model.catalog import Curve, interpolate
 
 UNKNOWN_C = 0.5
@@ -23,6 +23,8 @@ SIGMA_MAX = 30.0
 """% that know nothing: close to an even spread over 0..100."""
 SIGMA_RETAKE = 20.0
 """Once the estimate is this uncertain the BMS's own SoC is taken instead (ours)."""
+SIGMA_TRUSTED = 4.0
+"""What a BMS that its owner trusts is off by (ours)."""
 SIGMA_BMS = 15.0
 """What a BMS that only counts is off by after a month (C1)."""
 SIGMA_FULL = 1.0
@@ -47,6 +49,7 @@ SURE = 3.0
 """% of sigma below which the voltage, not the start value, is what the estimate rests on."""
 FROM_VOLTAGE = "counting and cell voltages"
 FROM_BMS = "counting since the BMS's own SoC"
+FROM_TRUSTED = "counting, held by the BMS's own SoC"
 FROM_GUESS = "counting since a guess from the voltage"
 FROM_FULL = "counting since a full charge"
 _STARTS = (FROM_BMS, FROM_GUESS)
@@ -93,12 +96,14 @@ class SocCounter:
         max_age_s: float,
         ocv_v: Curve | None = None,
         tail_current_a: float | None = None,
+        bms_soc: BmsSoc = BmsSoc.START,
     ) -> None:
         self._design_ah = parameters.design_capacity_ah
         self._max_age_s = max_age_s
         self._full_v = min(parameters.charge_voltage_v, cell.absolute_max_v) - FULL_MARGIN_V
         self._idle_a = IDLE_C * parameters.design_capacity_ah
         self._tail_a = tail_current_a
+        self._bms_soc = bms_soc
         self._full_c = cell.full_current_c
         self._rebulk_v = interpolate(cell.ocv_v, 50.0)
         self._estimator = Estimator(cell, parameters, ocv_v)
@@ -142,6 +147,14 @@ class SocCounter:
         basis = gauge.basis
         if estimate is None or 100 * estimate.pack.sigma > SIGMA_RETAKE:
             estimate, basis, shown = self._begin(gauge, view, estimate, shown)
+        elif (
+            self._bms_soc is BmsSoc.TRUST
+            and reading.soc_percent is not None
+            and 100 * estimate.pack.sigma > SIGMA_TRUSTED + 1
+        ):
+            told = reading.soc_percent / 100
+            estimate = self._estimator.anchor(estimate, told, SIGMA_TRUSTED / 100)
+            basis = FROM_TRUSTED
         elif basis in _STARTS and 100 * estimate.pack.sigma < SURE:
             basis = FROM_VOLTAGE
         current_a = reading.current_a
@@ -248,7 +261,7 @@ class SocCounter:
         self, gauge: Gauge, view: View, estimate: Estimate | None, shown: float | None
     ) -> tuple[Estimate | None, str, float | None]:
         """Return estimate, basis and what is shown where nothing certain is known yet."""
-        told = view.reading.soc_percent
+        told = None if self._bms_soc is BmsSoc.IGNORE else view.reading.soc_percent
         capacity_ah = view.reading.capacity_ah or USABLE_PART * self._design_ah
         if estimate is None and shown is not None:  # a restart from a record without an estimate
             sigma = gauge.sigma_percent / 100

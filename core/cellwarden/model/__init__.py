@@ -14,7 +14,7 @@ from cellwarden.model.alarm import (
 )
 from cellwarden.model.catalog import CHEMISTRIES, HARDWARE_MODELS, Chemistry, HardwareModel
 from cellwarden.model.finding import Finding, Urgency
-from cellwarden.model.inputs import NO_INPUTS, Inputs
+from cellwarden.model.inputs import NO_INPUTS, BmsSoc, Inputs
 from cellwarden.model.insight import (
     Balancing,
     CellEstimate,
@@ -64,6 +64,7 @@ __all__ = [
     "Balancing",
     "BankPhase",
     "BankState",
+    "BmsSoc",
     "CellEstimate",
     "CellExtreme",
     "ChargeMode",

@@ -1,9 +1,20 @@
 """What the engine is told of a pack besides its readings: by orders, by others' measurements."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from cellwarden.model.orders import NO_ORDERS, Orders
 from cellwarden.model.reading import ExternalMeasurement
+
+
+class BmsSoc(Enum):
+    """What the engine makes of the SoC that a BMS tells."""
+
+    START = "start"
+    """Where counting begins, and begins anew once the estimate knows nothing any more."""
+    TRUST = "trust"
+    """Besides, it holds the estimate wherever that is less sure: a BMS that is known to be good."""
+    IGNORE = "ignore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

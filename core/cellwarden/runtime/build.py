@@ -115,6 +115,7 @@ def engine_of(pack: PackSettings, settings: Settings) -> Engine:
             max_age_s=settings.controller.effective_max_age_s,
             ocv_v=pack.ocv_v,
             sheet=pack.cell,
+            bms_soc=pack.bms_soc,
             heater=pack.heater,
         )
     )

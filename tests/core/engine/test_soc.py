@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from cellwarden.model import Inputs, preset
+from cellwarden.engine import Engine, EngineSettings
+from cellwarden.model import BmsSoc, Inputs, preset
 from support.packs import Bench, all_cells, parameters, with_cell
 
 
@@ -284,3 +285,35 @@ def test_a_shunt_that_tells_nonsense_is_not_counted_by() -> None:
     for _ in range(100):
         bench.hear(current_a=-36.0)
     assert bench.memory.gauge.discharged_ah == pytest.approx(1.0)
+
+
+def told_by(bms_soc: BmsSoc) -> Bench:
+    bench = Bench(max_age_s=30.0)
+    bench.engine = Engine(EngineSettings("left", "LiFePO4", parameters(), 30.0, bms_soc=bms_soc))
+    bench.memory = bench.engine.start(bench.now_s)
+    return bench
+
+
+def test_a_soc_of_the_bms_that_is_to_be_ignored_is_ignored() -> None:
+    bench = told_by(BmsSoc.IGNORE)
+    state = bench.hear(soc_percent=90.0, **all_cells(3.298))
+    assert state.soc_basis == "counting since a guess from the voltage"
+    assert state.soc_percent == pytest.approx(50.0)
+
+
+def test_a_bms_that_is_trusted_holds_the_estimate_without_a_jump() -> None:
+    bench = told_by(BmsSoc.TRUST)
+    shown = [bench.hear(10.0, soc_percent=60.0).soc_percent]
+    shown += [bench.hear(10.0, soc_percent=70.0).soc_percent for _ in range(200)]
+    assert bench.state.soc_basis == "counting, held by the BMS's own SoC"
+    assert bench.state.soc_sigma_percent < 6
+    assert shown[-1] == pytest.approx(70.0, abs=5.5)
+    assert max(b - a for a, b in pairwise(shown)) < 0.2
+
+
+def test_otherwise_a_bms_that_changes_its_mind_changes_nothing() -> None:
+    bench = told_by(BmsSoc.START)
+    bench.hear(10.0, soc_percent=60.0)
+    for _ in range(200):
+        state = bench.hear(10.0, soc_percent=90.0)
+    assert state.soc_percent == pytest.approx(60.0, abs=0.5)
