@@ -5,13 +5,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cellwarden.cli.asking import add_running, running
+from cellwarden.cli.asking import add_running, running, runtime_folder
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
 from cellwarden.model import CHEMISTRIES, HardwareModel, Parameters
 from cellwarden.model.catalog import board_named
 from cellwarden.repair.checklist import Judged, Result
+
+if TYPE_CHECKING:
+    from cellwarden_hardware.commission.guide import Sitting
+
+YES = frozenset({"y", "yes"})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +27,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pins", type=int, metavar="CELLS", help="only print the pin table of the sense plugs"
     )
     parser.add_argument("--svg", metavar="FILE", help="with --pins: write it as a drawing too")
+    parser.add_argument(
+        "--on-real",
+        action="append",
+        choices=("charge", "discharge"),
+        default=[],
+        help="let the real BMS show its over-voltage (charge) or under-voltage (discharge)"
+        " protection too: its settings are brought to the cells for some seconds, and back;"
+        " discharge cuts off the loads. Needs mode control",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the report; .json as data")
     parser.add_argument(
         "--json", action="store_true", help="one object a line out, one answer a line in"
@@ -70,6 +85,7 @@ def _commission(arguments: argparse.Namespace) -> int:
     sitting = guide.Sitting(talk, look, _board(first.model))
     sitting.go_through(checks(len(first.temperatures_c)))
     _emulated(sitting.note, document, pack)
+    _real(sitting, arguments, pack)
     verdict = sitting.verdict()
     talk.say(f"\n{verdict}")
     signed = "" if sitting.ended else talk.ask("sign", "Your name, to sign it off:", "name") or ""
@@ -123,6 +139,27 @@ def _emulated(note: Callable[[Judged], None], document: Mapping[str, object], pa
         return
     for judged in run_trials(table["chemistry"], Parameters(**table["parameters"])):
         note(judged)
+
+
+def _real(sitting: "Sitting", arguments: argparse.Namespace, pack: str) -> None:
+    """Let the real BMS show what it was asked for, after a person has said yes once more."""
+    import time  # noqa: PLC0415  # only when it runs
+
+    from cellwarden.runtime import control  # noqa: PLC0415
+    from cellwarden_hardware.commission.real import CHARGE, DISCHARGE, Real  # noqa: PLC0415
+
+    folder = runtime_folder(arguments)
+    real = Real(pack, sitting.look, lambda message: control.ask(folder, message), time.sleep)
+    trials = {"charge": CHARGE, "discharge": DISCHARGE}
+    for which in dict.fromkeys(arguments.on_real):
+        trial = trials[which]
+        sure = sitting.talk.ask(
+            trial.name,
+            f"{trial.title}: the {which} MOSFET of {pack} will open for some seconds. Go on?",
+            "yes / no",
+        )
+        if sure is not None and sure.strip().lower() in YES:
+            sitting.note(real.show(trial))
 
 
 def _write(path: str, text: str) -> None:
