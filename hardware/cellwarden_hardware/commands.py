@@ -7,7 +7,7 @@ from cellwarden.cli.show import add_json
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
 from cellwarden.model import CHEMISTRIES
-from cellwarden_hardware.simulator.registry import EMULATED
+from cellwarden_hardware.simulator.registry import EMULATED, NODES, RADIOS
 
 
 def _configure_demo(parser: argparse.ArgumentParser) -> None:
@@ -71,17 +71,20 @@ DEMO = CommandKind(
 )
 
 
+_DEVICES = (*EMULATED, *RADIOS, *NODES)
+
+
 def _configure_emulate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument(
-        "device", metavar="DEVICE", choices=tuple(EMULATED), help=", ".join(EMULATED)
-    )
+    parser.add_argument("device", metavar="DEVICE", choices=_DEVICES, help=", ".join(_DEVICES))
     parser.add_argument(
         "--link",
         default="pty",
-        metavar="pty|PATH|tcp:PORT",
-        help="PATH: a name for the pseudo terminal (PATH-1, PATH-2 ... for several packs);"
-        " tcp:PORT: as behind a gateway on this machine (PORT, PORT+1 ...); default pty",
+        metavar="LINK",
+        help="serial: pty (default); PATH, a name for the pseudo terminal (PATH-1, PATH-2 ... for"
+        " several packs); tcp:PORT, as behind a gateway on this machine (PORT, PORT+1 ...)."
+        " Bluetooth: bus:ADDRESS, a D-Bus; default one of its own. CAN:"
+        " INTERFACE:CHANNEL[,KEY=VALUE ...]; default a multicast bus of this machine",
     )
     parser.add_argument("--packs", type=int, default=1, help="1 to 16, a port each (default 1)")
     parser.add_argument(
@@ -99,12 +102,14 @@ def _configure_emulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cells", type=int, default=16, help="cells in series (default 16)")
     parser.add_argument("--capacity", type=float, default=280.0, help="Ah of a pack (default 280)")
     parser.add_argument(
+        "--misbehave",
         "--fault",
         action="append",
         default=[],
-        metavar="NAME",
-        help="misbehave: silent, corrupt, chopped, repeated, echo, asleep, wrong_address,"
-        " late=SECONDS, reboot=SECONDS (off so often), cut=BYTES; may be given several times",
+        metavar="HOW",
+        help="silent, corrupt, chopped, repeated, echo, asleep, wrong_address, other_master,"
+        " late=SECONDS, reboot=SECONDS (off so often), cut=BYTES, cut_end=BYTES, noisy=SHARE of"
+        " answers with a wrong byte; may be given several times",
     )
     parser.add_argument("--duration", type=float, help="end after this many real seconds")
     add_json(parser)
@@ -112,7 +117,8 @@ def _configure_emulate(parser: argparse.ArgumentParser) -> None:
 
 def _run_emulate(arguments: argparse.Namespace) -> int:
     problems = _wrong_sizes(arguments)
-    if arguments.one_line and EMULATED[arguments.device].build_line is None:
+    kind = EMULATED.get(arguments.device)
+    if arguments.one_line and (kind is None or kind.build_line is None):
         problems.append(f"--one-line: {arguments.device} has no addresses; leave it out")
     if problems:
         return complain(ConfigError(problems), status=2)
@@ -123,7 +129,7 @@ def _run_emulate(arguments: argparse.Namespace) -> int:
     )
 
     try:
-        faults = faults_of(arguments.fault)
+        faults = faults_of(arguments.misbehave)
         if arguments.link.startswith("tcp:"):
             tcp_port(arguments.link)
     except ConfigError as error:

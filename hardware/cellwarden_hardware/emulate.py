@@ -6,16 +6,17 @@ import contextlib
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cellwarden.cli.show import print_json
 from cellwarden.config.files import block
 from cellwarden.errors import ConfigError
+from cellwarden_hardware import emulate_links as links
 from cellwarden_hardware.simulator.bank import SimulatedBank
 from cellwarden_hardware.simulator.device import EmulatedDevice
-from cellwarden_hardware.simulator.registry import EMULATED, EmulatedKind
+from cellwarden_hardware.simulator.registry import EMULATED, NODES, RADIOS, EmulatedKind
 
 ADVANCE_S = 0.1
 """Real time from one step of the simulation to the next."""
@@ -26,9 +27,8 @@ Device = EmulatedDevice[Any]
 Faults = dict[str, bool | float]
 
 
-def emulate(arguments: argparse.Namespace, faults: Faults) -> None:
-    """Show the ports, then run until Ctrl-C or the end of `--duration`."""
-    kind = EMULATED[arguments.device]
+def emulate(arguments: argparse.Namespace, faults: Mapping[str, bool | float]) -> None:
+    """Show what reads the packs, then run until Ctrl-C or the end of `--duration`."""
     bank = SimulatedBank.home(
         packs=arguments.packs,
         seed=arguments.seed,
@@ -36,25 +36,11 @@ def emulate(arguments: argparse.Namespace, faults: Faults) -> None:
         cells=arguments.cells,
         capacity_ah=arguments.capacity,
     )
-    if arguments.one_line:
-        assert kind.build_line is not None  # checked before
-        devices = [kind.build_line(bank.packs, bank.packs[0].bms.parameters)]
-    else:
-        devices = [
-            kind.build(pack, pack.bms.parameters, f"pack-{number}")
-            for number, pack in enumerate(bank.packs, start=1)
-        ]
-    for device in devices:
-        for name, value in faults.items():
-            setattr(device, name, value)
-    asyncio.run(_serve(arguments, kind, bank, devices))
+    asyncio.run(_serve(arguments, bank, faults))
 
 
 async def _serve(
-    arguments: argparse.Namespace,
-    kind: EmulatedKind,
-    bank: SimulatedBank,
-    devices: Sequence[Device],
+    arguments: argparse.Namespace, bank: SimulatedBank, faults: Mapping[str, bool | float]
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -62,13 +48,46 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     if arguments.duration is not None:
         loop.call_later(arguments.duration, stop.set)
-    async with running(devices, arguments.link) as ports:
+    async with _emulated(arguments, bank, faults) as (keys, bus):
         if arguments.json:
-            print_json({"device": kind.driver, "ports": ports})
+            print_json(_document(arguments.device, keys, bus))
         else:
-            print("\n".join(_told(arguments, kind, ports)))
+            print("\n".join(_told(arguments, keys, bus)))
         sys.stdout.flush()
         await live(bank, stop, speed=arguments.speed)
+
+
+@contextlib.asynccontextmanager
+async def _emulated(
+    arguments: argparse.Namespace, bank: SimulatedBank, faults: Mapping[str, bool | float]
+) -> AsyncIterator[tuple[list[links.Options], str]]:
+    """Have the packs where `--link` says; gives each one's keys, and a D-Bus if there is one."""
+    driver, link = arguments.device, arguments.link
+    if driver in RADIOS:
+        async with links.in_the_air(driver, bank, link, faults) as (keys, bus):
+            yield keys, bus
+    elif driver in NODES:
+        async with links.on_a_bus(driver, bank, link, faults) as keys:
+            yield keys, ""
+    else:
+        kind = EMULATED[driver]
+        devices = _on_lines(kind, bank, one_line=arguments.one_line)
+        for device in devices:
+            links.set_faults(device, faults)
+        async with running(devices, link) as ports:
+            one_line = arguments.one_line
+            options = kind.driver_options
+            yield links.keys_of_lines(ports, len(bank.packs), options, one_line=one_line), ""
+
+
+def _on_lines(kind: EmulatedKind, bank: SimulatedBank, *, one_line: bool) -> list[Device]:
+    if one_line:
+        assert kind.build_line is not None  # checked before
+        return [kind.build_line(bank.packs, bank.packs[0].bms.parameters)]
+    return [
+        kind.build(pack, pack.bms.parameters, f"pack-{number}")
+        for number, pack in enumerate(bank.packs, start=1)
+    ]
 
 
 @contextlib.asynccontextmanager
@@ -120,8 +139,19 @@ async def live(bank: SimulatedBank, stop: asyncio.Event, *, speed: float) -> Non
                 await stop.wait()
 
 
-SWITCHES = ("silent", "corrupt", "chopped", "repeated", "echo", "asleep", "wrong_address")
-NUMBERS = {"late": "late_s", "reboot": "reboot_every_s", "cut": "cut_head"}
+SWITCHES = (
+    "silent", "corrupt", "chopped", "repeated", "echo", "asleep", "wrong_address", "other_master",
+)  # fmt: skip
+NUMBERS = {
+    "late": "late_s",
+    "reboot": "reboot_every_s",
+    "cut": "cut_head",
+    "cut_end": "cut_tail",
+    "noisy": "corrupt_share",
+}
+FAULTS_TEXT = ", ".join(
+    (*SWITCHES, "late=SECONDS", "reboot=SECONDS", "cut=BYTES", "cut_end=BYTES", "noisy=SHARE")
+)
 
 
 def faults_of(words: Sequence[str]) -> Faults:
@@ -133,29 +163,36 @@ def faults_of(words: Sequence[str]) -> Faults:
             faults[name] = True
             continue
         if name not in NUMBERS or not re.fullmatch(r"\d+(\.\d+)?", number):
-            there_is = ", ".join((*SWITCHES, "late=SECONDS", "reboot=SECONDS", "cut=BYTES"))
-            raise ConfigError(f"--fault {word}: there is {there_is}")
-        faults[NUMBERS[name]] = int(float(number)) if name == "cut" else float(number)
+            raise ConfigError(f"--misbehave {word}: there is {FAULTS_TEXT}")
+        whole = name in ("cut", "cut_end")
+        faults[NUMBERS[name]] = int(float(number)) if whole else float(number)
     return faults
 
 
-def _told(arguments: argparse.Namespace, kind: EmulatedKind, ports: Sequence[str]) -> list[str]:
+def _document(device: str, keys: Sequence[Mapping[str, object]], bus: str) -> dict[str, object]:
+    """Return what programs are told: the ports in order, each once, and every pack's keys."""
+    ports = dict.fromkeys(str(own["port"]) for own in keys if "port" in own)
+    told: dict[str, object] = {"device": device, "ports": list(ports), "packs": list(keys)}
+    return told | ({"system_bus": bus} if bus else {})
+
+
+def _told(
+    arguments: argparse.Namespace, keys: Sequence[Mapping[str, object]], bus: str
+) -> list[str]:
     """Return what a person needs to read the packs: their configuration."""
-    lines = [
-        f"# {arguments.packs} emulated pack(s), {kind.summary}; Ctrl-C ends.",
-        "# This reads them:",
-    ]
-    for number in range(1, arguments.packs + 1):
-        keys = {
+    summary = (EMULATED | RADIOS | NODES)[arguments.device].summary
+    lines = [f"# {arguments.packs} emulated pack(s), {summary}; Ctrl-C ends."]
+    if bus:
+        lines.append(f"# They are on a system bus of their own: DBUS_SYSTEM_BUS_ADDRESS={bus}")
+    lines.append("# This reads them:")
+    for number, own in enumerate(keys, start=1):
+        table = {
             "name": f"pack-{number}",
-            "driver": kind.driver,
-            "port": ports[0] if arguments.one_line else ports[number - 1],
-            **kind.driver_options,
+            "driver": arguments.device,
+            **own,
             "chemistry": arguments.chemistry,
             "cells": arguments.cells,
             "capacity_ah": arguments.capacity,
         }
-        if arguments.one_line:
-            keys["address"] = number
-        lines += ["", block("[[pack]]", keys, {}).rstrip()]
+        lines += ["", block("[[pack]]", table, {}).rstrip()]
     return lines

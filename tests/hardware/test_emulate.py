@@ -21,6 +21,8 @@ from cellwarden.model import Reading
 from cellwarden_hardware.drivers import all_drivers
 from cellwarden_hardware.emulate import faults_of, tcp_port
 from cellwarden_hardware.simulator.registry import EMULATED
+from support.benches import first_good
+from support.multicast import free_channel
 from support.processes import Lines, free_port
 
 EMULATE = [sys.executable, "-m", "cellwarden", "emulate"]
@@ -75,7 +77,8 @@ def test_it_stands_behind_a_gateway_too() -> None:
     port = free_port()
     process = Lines([*EMULATE, "jbd", "--link", f"tcp:{port}", "--json"])
     told = json.loads(process.next_line())
-    assert told == {"device": "jbd", "ports": [f"socket://127.0.0.1:{port}"]}
+    url = f"socket://127.0.0.1:{port}"
+    assert told == {"device": "jbd", "ports": [url], "packs": [{"port": url}]}
     assert len(read("jbd", told["ports"][0]).cell_voltages_v) == 16
     assert process.end() == 0
 
@@ -85,6 +88,57 @@ def test_faults_are_set_from_the_start() -> None:
     (port,) = json.loads(process.next_line())["ports"]
     assert len(read("daly", port).cell_voltages_v) == 16
     assert process.end() == 0
+
+
+def test_packs_on_a_can_bus_are_read_with_what_it_prints() -> None:
+    group, port = free_channel()
+    link = f"udp_multicast:{group},port={port}"
+    process = Lines([*EMULATE, "jk-can", "--packs", "2", "--cells", "8", "--link", link])
+    lines: list[str] = []
+    while "".join(lines).count("capacity_ah") < 2:
+        lines.append(process.next_line())
+    settings = check(tomllib.loads("\n".join(lines)), Host())
+    assert [pack.driver_options.address for pack in settings.packs] == [0, 1]
+
+    async def read_second() -> Reading:
+        pack = settings.packs[1]
+        context = DriverContext(pack="p", clock=Clock(), timeout_s=1.0)
+        driver = pack.driver.build(pack.driver_options, context)
+        await driver.open()
+        try:
+            return await first_good(driver)
+        finally:
+            await driver.close()
+
+    assert len(asyncio.run(read_second()).cell_voltages_v) == 8
+    assert process.end() == 0
+
+
+@pytest.mark.parametrize("device", ["jk-ble", "jbd-ble"])
+def test_packs_in_the_air_are_found_and_read_on_the_bus_it_names(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Lines([*EMULATE, device, "--packs", "2", "--json", "--misbehave", "late=0.01"])
+    told = json.loads(process.next_line())
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", told["system_bus"])
+    assert told["ports"] == ["A4:C1:38:00:00:01", "A4:C1:38:00:00:02"]
+
+    async def read_second() -> Reading:
+        kind = KINDS[device]
+        context = DriverContext(pack="p", clock=Clock(), timeout_s=1.0)
+        driver = kind.build(kind.options(**told["packs"][1]), context)
+        await driver.open()
+        reading = await driver.poll()
+        await driver.close()
+        return reading
+
+    async def until_it_is_gone() -> Reading:
+        reading = await read_second()
+        assert process.end() == 0
+        await asyncio.sleep(0.1)  # bleak hears that its bus has gone
+        return reading
+
+    assert len(asyncio.run(until_it_is_gone()).cell_voltages_v) == 16
 
 
 def test_it_ends_by_itself_if_told_so() -> None:
@@ -101,7 +155,7 @@ def test_it_ends_by_itself_if_told_so() -> None:
         (("nobody",), 2, "invalid choice"),
         (("jbd", "--packs", "17"), 2, "--packs takes 1 to 16"),
         (("jbd", "--packs", "2", "--one-line"), 2, "--one-line: jbd has no addresses"),
-        (("jbd", "--fault", "wrong"), 2, "--fault wrong: there is silent, corrupt"),
+        (("jbd", "--fault", "wrong"), 2, "--misbehave wrong: there is silent, corrupt"),
         (("jbd", "--link", "tcp:x"), 2, "write tcp: and a port"),
     ],
 )
@@ -141,8 +195,9 @@ def test_a_port_that_is_taken_is_said_so(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_faults_are_read() -> None:
-    assert faults_of(["silent", "late=0.3", "cut=3", "reboot=60"]) == {
-        "silent": True, "late_s": 0.3, "cut_head": 3, "reboot_every_s": 60.0,
+    assert faults_of(["silent", "late=0.3", "cut=3", "cut_end=2", "reboot=60", "noisy=0.01"]) == {
+        "silent": True, "late_s": 0.3, "cut_head": 3, "cut_tail": 2, "reboot_every_s": 60.0,
+        "corrupt_share": 0.01,
     }  # fmt: skip
     for word in ("silent=1", "late", "late=-1", "cut=x", ""):
         with pytest.raises(ConfigError, match="there is silent"):

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cellwarden.errors import ConfigError, LinkError
 from cellwarden.links.can import CanLink
@@ -54,6 +56,20 @@ def bus_options(text: str) -> dict[str, object]:
     return options
 
 
+def link_arguments(options: Mapping[str, object]) -> dict[str, Any]:
+    """Return what `CanLink` is given for these keys."""
+    more = options.get("bus_options", ())
+    assert isinstance(more, tuple)
+    return {
+        "interface": options.get("interface", "socketcan"),
+        "channel": options["channel"],
+        "options": {
+            key: int(value) if value.isdecimal() else value
+            for key, _, value in (entry.partition("=") for entry in more)
+        },
+    }
+
+
 async def look(bus: str, tell: Tell, notes: list[str], *, listen_s: float) -> list[Found]:
     """Return the packs that broadcast on a bus; what goes wrong is noted."""
     if find_spec("can") is None:
@@ -89,17 +105,7 @@ async def _addresses(options: dict[str, object], listen_s: float) -> list[int]:
         if known is not None and known[0].name == "battery_status":
             heard.add(known[1])
 
-    more = options.get("bus_options", ())
-    assert isinstance(more, tuple)
-    link = CanLink(
-        interface=str(options.get("interface", "socketcan")),
-        channel=str(options["channel"]),
-        bitrate=250_000,
-        options={
-            key: int(value) if value.isdecimal() else value
-            for key, _, value in (entry.partition("=") for entry in more)
-        },
-    )
+    link = CanLink(**link_arguments(options), bitrate=250_000)
     await link.open(take)
     try:
         await asyncio.sleep(listen_s)
