@@ -19,6 +19,10 @@ MISSES_TO_REOPEN = 5
 adapters stay mute until then."""
 
 
+LEAST_WAIT_S = 0.05
+"""Real s before a port is opened again, however fast the clock."""
+
+
 class Poller:
     """Asks one pack once a turn and hands over what was heard.
 
@@ -89,7 +93,8 @@ class Poller:
                 self._connected = False
                 self._quality = None
                 await self._driver.close()
-            await asyncio.sleep(backoff.next_s())
+            # In controller time, so that a fast clock finds a pack again as soon; never in a spin.
+            await asyncio.sleep(max(self._clock.real_s(backoff.next_s()), LEAST_WAIT_S))
 
     async def _poll_while_answered(self) -> None:
         loop = asyncio.get_running_loop()
