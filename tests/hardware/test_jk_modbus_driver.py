@@ -574,3 +574,28 @@ def test_16_packs_on_one_bus_with_a_hundredth_of_all_frames_damaged() -> None:
     for address, pack in counted.items():
         assert all(right(address, reading) for reading in pack.readings)
         assert len(pack.readings) >= 0.9 * FOR_S, address
+
+
+def test_who_is_there_is_asked_anew_when_the_port_is_opened_again(tmp_path: Path) -> None:
+    """A re-plugged port may carry another pack."""
+
+    async def told(driver: JkModbus) -> str | None:
+        for _ in range(6):
+            identity = (await driver.poll()).identity
+            if identity is not None:
+                return identity.name
+        return None
+
+    async def scenario() -> list[str | None]:
+        names = []
+        driver = driver_for(str(tmp_path / "tty"))
+        for name in ("one", "two"):
+            device = EmulatedJkModbus({1: FixedPack()}, name=name)
+            await device.start(tmp_path / "tty")
+            await driver.open()
+            names.append(await told(driver))
+            await driver.close()
+            await device.stop()
+        return names
+
+    assert asyncio.run(scenario()) == ["one", "two"]

@@ -114,7 +114,7 @@ class Hour:
         for device in self.devices if all_of_it else ():
             device.silent = False
 
-    def save(self, state: BankState | None, *, durable: bool) -> None:
+    def save(self, state: BankState | None, **how: bool) -> None:
         """Keep nothing: this is no keeper, it only looks on."""
 
     def consider(self, state: BankState) -> None:
@@ -184,12 +184,7 @@ async def an_hour(hour: Hour) -> BankState:
         await hour.mend()
         if living.done():
             living.result()
-        try:
-            await until(lambda: all_in() and known(), 25.0, "all four back, each known for itself")
-        except AssertionError:
-            st = hour.controller.state
-            print([(m.pack, m.standing, m.why) for m in st.members], hour.on_port, [p.identity for p in st.packs], [ (p.link, p.phase) for p in st.packs], [d.silent for d in hour.devices], hour.done)
-            raise
+        await until(lambda: all_in() and known(), 25.0, "all four back, each known for itself")
         state = hour.controller.state
         assert state is not None
         return state

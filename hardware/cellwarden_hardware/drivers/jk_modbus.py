@@ -116,8 +116,10 @@ class JkModbus:
         )
 
     async def open(self) -> None:
-        """Join the bus."""
-        self._silent = 0
+        """Join the bus; who is there and what it is set to is asked anew."""
+        self._silent = self._polls = 0
+        self._lasting, self._identity = Lasting(), None
+        self._due_s = dict.fromkeys(self._due_s, float("-inf"))
         await self._line.open()
 
     async def close(self) -> None:
