@@ -1,8 +1,12 @@
 """What is written on the GX goes through the gate to the BMS, and comes back as what was read."""
 
+from pathlib import Path
+
 import pytest
 
-from support.house import House, wait_for
+from support import faulty_plugin
+from support.house import House, wait_for, whole_house
+from support.processes import Lines
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -56,3 +60,21 @@ def test_charging_is_forced_off_in_monitor_mode_too_and_the_bms_is_not_touched(
     assert write(house, "/Settings/ForceChargingOff", 1, LEFT) == 2
     assert write(house, "/Settings/ForceChargingOff", 0) == 0
     wait_for(lambda: (shown(house, "/Info/MaxChargeCurrent") or 0) > 0, "charging again", 30)
+
+
+def test_a_process_that_hangs_is_ended_and_its_battery_leaves_the_bus(
+    tmp_path: Path, packs: tuple[Lines, list[str]]
+) -> None:
+    more = '\n[[output]]\nplugin = "faulty-control"\nname = "broken"\nfault = "hangs"\n'
+    hang = tmp_path / "hang"
+    with whole_house(tmp_path, packs, more=more) as house:
+        text = house.config.read_text()
+        house.config.write_text(text.replace("[controller]\n", "[controller]\nwatchdog_s = 3\n"))
+        site = faulty_plugin.install(tmp_path / "site")
+        controller = house.run(environment={**site, "FAULTY_HANG": str(hang)})
+        wait_for(house.venus.present, "the service", 30)
+        hang.touch()
+        # Until then Venus would go on obeying the last limits: it has no age check.
+        wait_for(lambda: not house.venus.present(), "the name to be released", 15)
+        assert controller.process.wait(5) == 70
+        assert "the control loop has stood still for 3 s" in house.log.read_text()

@@ -30,9 +30,14 @@ SETTINGS_PATIENCE_S = 60.0
 """How long to wait for the settings of a GX, which start about when we do, real s."""
 
 
-def unique_name(*parts: str) -> str:
+def unique_name(what: str) -> str:
     """Return a name for the settings: letters, digits and `_`, ours at the beginning."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", "_".join(("cellwarden", *parts)))
+    return re.sub(r"[^A-Za-z0-9]+", "_", f"cellwarden_{what}")
+
+
+def _of_bank(service: str) -> str:
+    """Return the bank's name in the settings: it outlives every BMS in it."""
+    return unique_name(service.removeprefix("cellwarden").strip("_-") or "bank")
 
 
 class VictronOutput:
@@ -50,7 +55,7 @@ class VictronOutput:
             bms=True,
             name=context.bank,
             instance=options.device_instance,
-            unique=lambda _: unique_name(options.service),
+            unique=lambda _: _of_bank(options.service),
         )
         self._packs: dict[str, Presence] = {}
         self._hold = VoltageHold()
@@ -69,7 +74,7 @@ class VictronOutput:
         bms: bool,
         name: str,
         instance: int,
-        unique: Callable[[BankState], str],
+        unique: Callable[[BankState], str | None],
     ) -> Presence:
         options = self._options
         place = Place(
@@ -84,6 +89,7 @@ class VictronOutput:
                 bluetooth=options.bluetooth,
             ),
             unique=unique,
+            otherwise=unique_name(name),
             settings_patience_s=SETTINGS_PATIENCE_S if VENUS_MARK.is_dir() else 0.0,
         )
         presence = Presence(self._library, place, f"output {self._context.name}")
@@ -200,8 +206,9 @@ async def _move(presence: Presence, wanted: BankState | None) -> None:
         await presence.appear(wanted)
 
 
-def _by_serial_number(state: BankState) -> str:
-    """Return a pack's name in the settings: by its BMS, wherever that is plugged in."""
+def _by_serial_number(state: BankState) -> str | None:
+    """Return a pack's name in the settings, by its BMS; None until the BMS has said who it is."""
     (pack,) = state.packs
-    serial_number = pack.identity.serial_number if pack.identity else None
-    return unique_name(serial_number or pack.pack)
+    if pack.identity is None:
+        return None
+    return unique_name(pack.identity.serial_number or pack.pack)

@@ -27,6 +27,8 @@ LOG = logging.getLogger(__name__)
 BUS_TIMEOUT_S = 2.0
 """How long the daemon may take to connect us or to give the name, real s."""
 LEAVE_TIMEOUT_S = 1.0
+IDENTITY_PATIENCE_S = 20.0
+"""How long a BMS may take to tell who it is; some tell it only after several polls, real s."""
 REFUSALS_EVERY_S = 5.0
 """How often the gate is asked which items can be written."""
 
@@ -40,8 +42,10 @@ class Place:
     """Last part of its name."""
     bms: bool
     about: About
-    unique: Callable[[BankState], str]
-    """Its name in the settings, for ever the same."""
+    unique: Callable[[BankState], str | None]
+    """Its name in the settings, for ever the same; None while it is not known yet."""
+    otherwise: str
+    """The name if it does not become known."""
     settings_patience_s: float
     """How long to wait for Venus' settings before going on without, real s."""
 
@@ -58,7 +62,8 @@ class Presence:
         self._place = place
         self._who = who
         self._backoff = Backoff(1.0, 30.0)
-        self._patient_until: float | None = None
+        self._began_s: float | None = None
+        """Loop time of the first try of this appearance."""
         self._memory = Memory()
         self._items: Items | None = None
         self._state: BankState | None = None
@@ -107,8 +112,12 @@ class Presence:
             self._failed(f"the bus was lost: {cause}", now_s)
         if self.retry_at is not None and now_s < self.retry_at:
             return
-        if self._patient_until is None:
-            self._patient_until = now_s + self._place.settings_patience_s
+        if self._began_s is None:
+            self._began_s = now_s
+        waited_s = now_s - self._began_s
+        unique = self._place.unique(state)
+        if unique is None and waited_s < IDENTITY_PATIENCE_S:
+            return
         known = None if self._items is None else self._items.shape
         self._items = Items(shape_of(state, bms=self._place.bms, known=known))
         try:
@@ -117,9 +126,9 @@ class Presence:
                 self._writable(),
                 self._values(state, now_s),
                 self._place.about,
-                self._place.unique(state),
+                unique or self._place.otherwise,
                 timeout_s=BUS_TIMEOUT_S,
-                must_have_settings=now_s < self._patient_until,
+                must_have_settings=waited_s < self._place.settings_patience_s,
             )
         except SettingsMissingError as error:
             self._failed(f"waiting: {error}", now_s)
@@ -127,7 +136,7 @@ class Presence:
             self._failed(str(error), asyncio.get_running_loop().time())
         else:
             self._backoff.reset()
-            self.retry_at = self._patient_until = None
+            self.retry_at = self._began_s = None
             LOG.info("%s is on the bus", self.service.name)
 
     def _failed(self, error: str, now_s: float) -> None:

@@ -70,6 +70,7 @@ class BatteryService:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._connections = 0
+        self._choosing = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -204,17 +205,25 @@ class BatteryService:
 
     async def _apply_choices(self) -> None:
         """Show what the user chose; under another instance the service appears anew."""
-        if self._items is None or self._about is None:
-            return
-        renumbered = self._take_choices()
-        fixed = changes(self.values, self._items.fixed(self._about))
-        if renumbered:
-            LOG.info("%s: device instance %d", self.name, self._about.device_instance)
+        async with self._choosing:
+            if self._items is None or self._about is None:
+                return
+            renumbered = self._take_choices()
+            fixed = changes(self.values, self._items.fixed(self._about))
+            if renumbered:
+                await self._appear_anew(fixed)
+            elif fixed:
+                self._announce(fixed)
+
+    async def _appear_anew(self, fixed: dict[str, Value]) -> None:
+        LOG.info("%s: device instance %s", self.name, fixed.get("/DeviceInstance"))
+        try:
             await self._line.give_name_back(self.name)
             self.values.update(fixed)
             await self._line.take_name(self.name)
-        elif fixed:
-            self._announce(fixed)
+        except LinkError:
+            self._line.close()  # connected without its name it would seem to be there
+            raise
 
     # -- what comes in -------------------------------------------------------------------------
 

@@ -194,6 +194,19 @@ def test_a_missing_part_of_python_is_named_with_its_remedy(capsys, gx, monkeypat
     assert "opkg install python3-modules" in err
 
 
+def test_a_device_that_cannot_be_written_to_is_said_without_a_traceback(capsys, gx, monkeypatch):
+    gx.path("data/apps/cellwarden/bin").mkdir(parents=True)
+    gx.path("data/apps/cellwarden/bin/cellwarden").touch()
+
+    def full(self, *words, **more):
+        raise OSError(28, "No space left on device", "/data/rc.local")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    status, _, err = call(capsys, "install", "--root", str(gx.root))
+    assert status == 1
+    assert "/data/rc.local: No space left on device; is /data full or read-only?" in err
+
+
 def test_a_line_that_a_firmware_update_took_away_is_a_problem(gx, layout):
     gx.path("data/apps/cellwarden/bin").mkdir(parents=True)
     gx.path("data/apps/cellwarden/bin/cellwarden").touch()

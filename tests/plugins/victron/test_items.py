@@ -255,6 +255,14 @@ def test_the_plugin_offers_one_control_output_that_names_its_extra():
     }
 
 
+def test_the_names_in_venus_settings_are_letters_digits_and_underscores():
+    module = pytest.importorskip("cellwarden_victron.output")
+    assert module._of_bank("cellwarden") == "cellwarden_bank"
+    assert module._of_bank("cellwarden_2") == "cellwarden_2"
+    assert module._of_bank("shed-1") == "cellwarden_shed_1"
+    assert module.unique_name("JK/B2 °A-20") == "cellwarden_JK_B2_A_20"
+
+
 def option_problem(name, value):
     return VictronOptions.__dataclass_fields__[name].metadata["option"].check(value)
 

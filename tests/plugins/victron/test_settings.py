@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cellwarden.model import Identity
 from support.states import bank_state, pack_state
 
 pytestmark = pytest.mark.system
@@ -222,8 +223,38 @@ def test_a_bms_that_tells_no_serial_number_is_known_by_its_packs_name(play, venu
     venus_settings.start()
 
     async def scenario(w):
-        w.put(packs=(pack_state("left", identity=None), pack_state("right")))
+        w.put(packs=(pack_state("left", identity=Identity()), pack_state("right")))
         await w.until(lambda: w.client.ask("owned", name=LEFT))
+
+    play(scenario, packs=True)
+    assert "/Settings/Devices/cellwarden_left/ClassAndVrmInstance" in venus_settings.stored()
+
+
+def test_a_pack_waits_until_its_bms_has_said_who_it_is(play, venus_settings):
+    venus_settings.start()
+
+    async def scenario(w):
+        w.put(packs=(pack_state("left", identity=None), pack_state("right")))
+        await w.until(lambda: w.client.ask("owned", name=RIGHT))
+        assert not await w.client.ask("owned", name=LEFT)
+        w.put()
+        await w.until(lambda: w.client.ask("owned", name=LEFT))
+
+    play(scenario, packs=True)
+    assert "/Settings/Devices/cellwarden_SNleft/ClassAndVrmInstance" in venus_settings.stored()
+    assert "/Settings/Devices/cellwarden_left/ClassAndVrmInstance" not in venus_settings.stored()
+
+
+def test_one_that_never_says_it_is_known_by_its_packs_name(play, venus_settings, monkeypatch):
+    monkeypatch.setattr("cellwarden_victron.presence.IDENTITY_PATIENCE_S", 0.2)
+    venus_settings.start()
+
+    async def scenario(w):
+        async def there() -> bool:
+            w.put(packs=(pack_state("left", identity=None), pack_state("right")))
+            return bool(await w.client.ask("owned", name=LEFT))
+
+        await w.until(there)
 
     play(scenario, packs=True)
     assert "/Settings/Devices/cellwarden_left/ClassAndVrmInstance" in venus_settings.stored()

@@ -48,7 +48,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the sub-command."""
-    layout = Layout(Path(arguments.root).resolve())
+    try:
+        return _run(arguments, Layout(Path(arguments.root).resolve()))
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or 'this device'}: {error.strerror}; is /data full or read-only?"
+        ) from error
+
+
+def _run(arguments: argparse.Namespace, layout: Layout) -> int:
     if arguments.action == "install":
         _print(install.install(layout))
     elif arguments.action == "uninstall":
@@ -200,9 +208,7 @@ def _serve(layout: Layout) -> int:
         from cellwarden.runtime.process import run as run_process  # noqa: PLC0415
 
         settings = _load(layout)
-        taken = ports.claim(layout, ports.serial_ports(settings))
-        if taken:
-            LOG.info("taken from serial-starter: %s", ", ".join(taken))
+        _claim_ports(layout, settings)
         return run_process(settings)
     except ImportError as error:
         complain(
@@ -214,3 +220,14 @@ def _serve(layout: Layout) -> int:
     complain(f"the next try comes in {PAUSE_S:g} s; at once: svc -t {layout.service}")
     time.sleep(PAUSE_S)
     return 1
+
+
+def _claim_ports(layout: Layout, settings: Settings) -> None:
+    """Take the ports; a battery whose ports are also probed by Venus is better than none."""
+    try:
+        taken = ports.claim(layout, ports.serial_ports(settings))
+    except OSError as error:
+        LOG.warning("serial-starter could not be kept off the serial ports: %s", error)
+        return
+    if taken:
+        LOG.info("taken from serial-starter: %s", ", ".join(taken))
