@@ -49,6 +49,7 @@ def test_a_switch_and_a_setting_reach_the_bms_and_show_what_it_holds(house: Hous
     command(house, switch, "OFF")
     wait_for(lambda: house.broker.state("Home left")["charge_switch"] == "OFF", "OFF", 15)
     assert house.broker.state("Home right")["charge_switch"] == "ON"
+    wait_for(lambda: events(house, "Home left"), "the answer")  # may come after the state
     assert [event["event_type"] for event in events(house, "Home left")] == ["applied"]
 
     number = control(house, "Home left", "set_balance_trigger_v")
