@@ -35,7 +35,7 @@ REDRAW_AFTER_S = 2.0
 Home Assistant's switch has moved already and waits for a word."""
 RIGHTS_EVERY_S = 5.0
 """How often the gate is asked what it would try; a switch need not vanish sooner."""
-EVENTS = 32
+EVENTS = 256
 """Answers to commands that wait to be sent; the oldest go first."""
 
 

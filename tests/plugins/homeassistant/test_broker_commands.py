@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from cellwarden.model import Order, Orders, Outcome, PackPhase, RequestKind, Verdict
+from cellwarden.model import (
+    PARAMETERS,
+    ChargeMode,
+    Order,
+    Orders,
+    Outcome,
+    PackPhase,
+    RequestKind,
+    Verdict,
+    preset,
+)
 from cellwarden_homeassistant.controls import BANK_CONTROLS, PACK_CONTROLS
 from support.gates import APPLIED, FakeGate
 from support.processes import until
@@ -18,6 +28,7 @@ BASE = "cellwarden/battery"
 BRIDGE = f"{BASE}/bridge/status"
 LEFT = f"{BASE}/packs/snleft"
 CONFIG = "homeassistant/device/cellwarden_pack_snleft/config"
+BANK_CONFIG = "homeassistant/device/cellwarden_bank_battery/config"
 
 
 def all_open():
@@ -42,39 +53,139 @@ def event(listener, topic, since_s):
     return json.loads(listener.wait(f"{topic}/event", since_s=since_s).payload)
 
 
-def announced(listener, payload):
+def announced(payload):
+    """The controls of a device, by key."""
     components = json.loads(payload)["cmps"]
-    return {c["cmd_t"]: c for c in components.values() if "cmd_t" in c}
+    return {key: c for key, c in components.items() if "cmd_t" in c}
 
 
-EXAMPLES = {"switch": "ON", "button": "PRESS"}
+SWITCHES = {
+    RequestKind.CHARGE_SWITCH: "charge_switch_on",
+    RequestKind.DISCHARGE_SWITCH: "discharge_switch_on",
+    RequestKind.BALANCE_SWITCH: "balance_switch_on",
+    RequestKind.HEATING_SWITCH: "heating_switch_on",
+}
+ORDERS = {
+    RequestKind.CHARGE_CURRENT_LIMIT: "charge_current_a",
+    RequestKind.DISCHARGE_CURRENT_LIMIT: "discharge_current_a",
+    RequestKind.TARGET_SOC: "target_soc_percent",
+    RequestKind.RESERVE_SOC: "reserve_soc_percent",
+    RequestKind.CHARGE_BLOCK: "charge_block",
+    RequestKind.DISCHARGE_BLOCK: "discharge_block",
+    RequestKind.FULL_CHARGE: "full_charge",
+}
 
 
-def test_every_control_that_is_announced_reaches_the_gate(broker, listen, run_output):
+def obeyed(bank, request):
+    """The bank after a BMS or the controller did what was asked."""
+    kind, value = request.kind, request.value
+    if kind in ORDERS:
+        order = Order(value=float(value), who=request.who) if value else None
+        return replace(bank, orders=replace(bank.orders, **{ORDERS[kind]: order}))
+    if kind is RequestKind.CHARGE_MODE:
+        return replace(bank, orders=replace(bank.orders, mode=ChargeMode(value)))
+    if kind is RequestKind.MEMBERSHIP:
+        out = bank.orders.out - {request.pack} if value else bank.orders.out | {request.pack}
+        return replace(bank, orders=replace(bank.orders, out=out))
+    return replace(
+        bank,
+        packs=tuple(
+            did(pack, request) if request.pack in ("", pack.pack) else pack for pack in bank.packs
+        ),
+    )
+
+
+def did(pack, request):
+    """A pack after its BMS did what was asked."""
+    if request.kind is RequestKind.RESET_SOC:
+        return replace(pack, soc_percent=request.value)
+    changes = {}
+    if request.kind in SWITCHES:
+        changes[SWITCHES[request.kind]] = request.value
+    if request.kind is RequestKind.PARAMETERS:
+        changes["settings"] = {**pack.reading.settings, **request.changes}
+    if request.kind is RequestKind.PRESET:
+        values = preset(request.value, cell_count=16, design_capacity_ah=100)
+        names = (spec.name for spec in PARAMETERS)
+        changes["settings"] = {
+            name: value for name in names if (value := getattr(values, name)) is not None
+        }
+    return replace(pack, reading=replace(pack.reading, **changes))
+
+
+def test_every_control_reaches_the_gate_and_shows_what_was_read_back(broker, listen, run_output):
     gate = all_open()
     listener = listen(broker)
-    run_output(broker, told_bank(), gate)
+    running = run_output(broker, told_bank(orders=Orders()), gate, publish_interval_s=60.0)
+
+    def write(request):
+        running.state = obeyed(running.state, request)
+        return APPLIED
+
+    gate.answer = write
     listener.wait(BRIDGE, b"online")
-    pack = announced(listener, listener.wait(CONFIG).payload)
-    bank = announced(
-        listener, listener.wait("homeassistant/device/cellwarden_bank_battery/config").payload
-    )
-    assert len(pack) == len(PACK_CONTROLS) + 1
+    pack = announced(listener.wait(CONFIG).payload)
+    bank = announced(listener.wait(BANK_CONFIG).payload)
+    assert len(pack) == len(PACK_CONTROLS) + 1  # and Identify
     assert len(bank) == len(BANK_CONTROLS)
-    for topic, component in (pack | bank).items():
-        command = EXAMPLES.get(component["p"]) or str(component.get("ops", [None])[0])
-        if component["p"] == "number":
-            command = str(component["min"])
-        broker.publish(topic, command)
-    wanted = [c for c in (*PACK_CONTROLS, *BANK_CONTROLS) if len(c.command.kinds) == 1]
-    kinds = {(c.command.kinds[0], c.command.parameter) for c in wanted}
 
-    def all_asked():
-        seen = {(r.kind, name) for r in gate.asked for name in (*r.changes, "")}
-        return kinds <= seen | {(kind, "") for kind, _ in seen}
+    def ask(components, commands):
+        """Give commands; wait until the state shows what each control is to show."""
+        asked_s = time.monotonic()
+        topic = next(iter(components.values()))["cmd_t"].partition("/set/")[0]
+        for key, (payload, _) in commands.items():
+            broker.publish(components[key]["cmd_t"], payload)
+        shown = {key: value for key, (_, value) in commands.items() if value is not None}
+        state_with(listener, f"{topic}/state", asked_s, **shown)
+        until(lambda: len(listener.seen(f"{topic}/event", asked_s)) == len(commands), 5, "answers")
+        told = [
+            json.loads(m.payload)["event_type"] for m in listener.seen(f"{topic}/event", asked_s)
+        ]
+        assert set(told) <= {"applied", "identified"}
 
-    until(all_asked, 10, "every request")
+    numbers = {key: (str(c["max"]), c["max"]) for key, c in pack.items() if c["p"] == "number"}
+    switches = {key: ("OFF", "OFF") for key, c in pack.items() if c["p"] == "switch"}
+    others = {
+        "preset": ("LTO", "LTO"),
+        "set_soc": ("41", 41),
+        "reset_soc": ("PRESS", None),
+        "restart": ("PRESS", None),
+        "identify": ("PRESS", None),
+    }
+    assert pack.keys() == numbers.keys() | switches.keys() | others.keys()
+    ask(pack, numbers | switches)
+    ask(pack, {key: others[key] for key in ("preset", "set_soc", "restart", "identify")})
+    ask(pack, {"reset_soc": ("PRESS", None)})
+    assert running.state.packs[0].soc_percent == 100.0
+    assert running.state.packs[1].soc_percent == 64.0  # nobody asked for the other pack
+
+    orders = {
+        "charge_limit": ("20", 20.0),
+        "discharge_limit": ("30", 30.0),
+        "target_soc": ("80", 80),
+        "reserve_soc": ("10", 10),
+        "charge_block": ("ON", "ON"),
+        "discharge_block": ("ON", "ON"),
+        "charge_mode": ("hold", "hold"),
+        "full_charge": ("PRESS", None),
+        "reset_soc": ("PRESS", None),
+    }
+    assert bank.keys() == orders.keys() | {"full_charge_end", "withdraw_orders"}
+    ask(bank, orders)
+    assert running.state.orders.full_charge is not None
+    ask(bank, {"full_charge_end": ("PRESS", None)})
+    assert running.state.orders.full_charge is None
+    withdrawn_s = time.monotonic()
+    ask(bank, {"withdraw_orders": ("PRESS", None)})
+    state_with(
+        listener, f"{BASE}/bank/state", withdrawn_s,
+        charge_limit=None, discharge_limit=None, target_soc=None, reserve_soc=None,
+        charge_block="OFF", discharge_block="OFF", orders="out: left",
+    )  # fmt: skip
     assert {request.who for request in gate.asked} == {"homeassistant"}
+    assert {request.kind for request in gate.asked} == {
+        kind for c in (*PACK_CONTROLS, *BANK_CONTROLS) for kind in c.command.kinds
+    }
 
 
 def test_a_switch_shows_what_was_read_back(broker, listen, run_output):

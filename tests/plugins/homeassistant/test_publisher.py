@@ -453,7 +453,7 @@ def test_an_event_is_sent_once_and_not_after_a_new_connection():
     publisher.answer(refused(), 1.0)
     assert f"{LEFT}/event" in turn(publisher, bank, 1.0)
     assert f"{LEFT}/event" not in turn(publisher, bank, 2.0)
-    for _ in range(100):
+    for _ in range(1000):
         publisher.answer(refused(), 3.0)
     publisher.announce()
     assert f"{LEFT}/event" not in turn(publisher, bank, 4.0)
