@@ -4,7 +4,8 @@
 own memory, and return the next memory with what follows from it.
 """
 
-from cellwarden.engine.bank import Bank, BankMemory
+from cellwarden.engine.bank import Bank
+from cellwarden.engine.bank_memory import BankMemory
 from cellwarden.engine.bank_settings import (
     BankMember,
     BankSettings,

@@ -6,42 +6,24 @@ and gives one `BankState`. The order of a step: who takes part (`bank_members`),
 (`bank_charge`), limits (`bank_limits`, `bank_orders`) and how fast they move, findings.
 """
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from cellwarden.engine import bank_findings as findings
 from cellwarden.engine import bank_record as records
-from cellwarden.engine import bank_series as series
-from cellwarden.engine.bank_charge import BEGINNING, ChargeControl, Moment, Plan
-from cellwarden.engine.bank_contacts import NO_IDLE, UNKNOWN, Contact, Idle, idle, learn
-from cellwarden.engine.bank_limits import (
-    CHARGE,
-    DISCHARGE,
-    TRIPPED,
-    Member,
-    Shared,
-    charge_voltage_wish,
-    current_wish,
-    discharge_voltage,
-    stopped,
-)
+from cellwarden.engine.bank_charge import ChargeControl, Moment, Plan
+from cellwarden.engine.bank_contacts import UNKNOWN
+from cellwarden.engine.bank_limits import TRIPPED, Member, stopped
+from cellwarden.engine.bank_listen import listen
 from cellwarden.engine.bank_members import UNSEEN, Attendance, Part
-from cellwarden.engine.bank_orders import (
-    NOWHERE,
-    Reached,
-    charge_reasons,
-    discharge_reasons,
-    lowered,
-    reached,
-)
+from cellwarden.engine.bank_memory import BankMemory
+from cellwarden.engine.bank_orders import charge_reasons, discharge_reasons, lowered, reached
 from cellwarden.engine.bank_ramp import risen
 from cellwarden.engine.bank_report import alarms, finding_events, part_events
 from cellwarden.engine.bank_settings import BankSettings, LossPolicy, Shape
-from cellwarden.engine.bank_share import Shares, begin, conductances, hear
-from cellwarden.engine.bank_sums import Sums, pack_voltage_v, series_sums, sums
+from cellwarden.engine.bank_sums import Sums, series_sums, sums
+from cellwarden.engine.bank_wish import Wishes, same
 from cellwarden.model import (
     NO_ORDERS,
     Alarm,
@@ -63,56 +45,6 @@ from cellwarden.model import (
 )
 
 
-class Wish(NamedTuple):
-    """What the packs allow, before any ramp."""
-
-    charge: Shared
-    discharge: Shared
-    voltage: Limit
-    lowest: Limit
-
-
-class _Basis(NamedTuple):
-    """What a wish was made from; while these very objects stay, so does the wish."""
-
-    parts: tuple[Part, ...]
-    conductances: tuple[float, ...]
-    offsets_a: tuple[float, ...]
-    proven_a: float
-    floating: bool
-
-
-class BankMemory(NamedTuple):
-    """Everything the bank knows from step to step; made by `Bank.start` or `Bank.restore`."""
-
-    at_s: float
-    parts: tuple[Part, ...]
-    """Of each pack, in the settings' order."""
-    conductances: tuple[float, ...]
-    """Of each pack, per Ah; 1 is usual."""
-    contacts: tuple[Contact, ...]
-    packs: tuple[PackState, ...] = ()
-    """Of the step before."""
-    seen: bool = False
-    """A pack has been online since the start."""
-    silent_since_s: float | None = None
-    shares: Shares | None = None
-    idle: Idle = NO_IDLE
-    plan: Plan = BEGINNING
-    reached: Reached = NOWHERE
-    limits: Limits | None = None
-    basis: _Basis | None = None
-    wish: Wish | None = None
-    """Made from `basis`; made again only when that changes."""
-    members: tuple[Membership, ...] = ()
-    watch: findings.Watch = findings.NOTHING
-    pack_alarms: tuple[tuple[Alarm, ...], ...] = ()
-    alarms: tuple[Alarm, ...] = ()
-    """Made of `pack_alarms`."""
-    eased: bool = False
-    """A lost pack is a warning only."""
-
-
 class Bank:
     """Decides for all packs together."""
 
@@ -124,6 +56,7 @@ class Bank:
         self._names = tuple(m.name for m in settings.members)
         self._attendance = Attendance(settings)
         self._charge = ChargeControl(settings)
+        self._wishes = Wishes(settings)
         self._float_v = _float_v(settings)
 
     def start(self, now_s: float) -> BankMemory:
@@ -186,7 +119,8 @@ class Bank:
             measured = series_sums(answering, len(packs))
         else:
             measured = sums(answering, connected)
-        shares, weights, contacts, left_out = self._listen(memory, packs, parts, now_s)
+        # In series one current flows through all: there is nothing to share.
+        heard = None if self._series else listen(memory, packs, parts, self._sizes_ah, now_s)
         plan, news = self._planned(memory, connected, measured, orders, passed_s)
         before = memory
         memory = memory._replace(
@@ -194,12 +128,15 @@ class Bank:
             packs=packs,
             seen=memory.seen or some_online,
             silent_since_s=_silent_since_s(memory, now_s, some_online=some_online),
-            shares=shares,
-            conductances=weights,
-            contacts=contacts,
-            idle=left_out,
             reached=reached(memory.reached, orders, measured.get("soc_percent")),
         )
+        if heard is not None:
+            memory = memory._replace(
+                shares=heard.shares,
+                conductances=heard.conductances,
+                contacts=heard.contacts,
+                idle=heard.idle,
+            )
         limits, plan, memory = self._limits(memory, plan, orders, measured, before.parts, passed_s)
         memory = self._alarms(memory, packs, some_online=some_online)
         members = self._members(before, memory, limits)
@@ -234,10 +171,10 @@ class Bank:
         elif state.packs:
             members = [Member(p, UNSEEN, 1.0, 0.0, 1.0) for p in state.packs]
             limits = Limits(
-                charge_voltage=self._voltage(members),
+                charge_voltage=self._wishes.voltage(members),
                 charge_current=nothing,
                 discharge_current=nothing,
-                discharge_voltage=self._lowest(members),
+                discharge_voltage=self._wishes.lowest(members),
             )
         return replace(
             state,
@@ -287,38 +224,6 @@ class Bank:
         gone = now_s - memory.silent_since_s >= self.settings.gone_after_s
         return BankPhase.GONE if gone else BankPhase.SILENT
 
-    def _listen(
-        self,
-        memory: BankMemory,
-        packs: tuple[PackState, ...],
-        parts: tuple[Part, ...],
-        now_s: float,
-    ) -> tuple[Shares | None, tuple[float, ...], tuple[Contact, ...], Idle]:
-        """Return what the packs' currents tell of how they share."""
-        known, weights, contacts = memory.shares, memory.conductances, memory.contacts
-        if self._series:
-            return None, weights, contacts, NO_IDLE
-        places = None if known is None else known.places
-        if parts is not memory.parts or known is None:
-            places = tuple(n for n, part in enumerate(parts) if part.counts)
-            if known is None or places != known.places:
-                known = begin(places, self._sizes_ah, weights, known)
-        assert places is not None
-        heard = _moment(packs, places)
-        if heard is not None:
-            before = known
-            known = hear(known, *heard, now_s)
-            if known.shares is not before.shares and known.step is not None:
-                weights = conductances(known, weights)
-                contacts = learn(contacts, known, known.step)
-        left_out = idle(memory.idle, known, packs, self._sizes_ah, now_s)
-        if left_out.places - memory.idle.places:
-            # Once it carries again it shares as its size says, until it shows otherwise.
-            weights = tuple(
-                1.0 if n in left_out.places else weight for n, weight in enumerate(weights)
-            )
-        return known, weights, contacts, left_out
-
     def _planned(
         self,
         memory: BankMemory,
@@ -356,7 +261,10 @@ class Bank:
             nothing = stopped([p for p in lost if p.pack not in orders.out] or lost)
             return replace(before, charge_current=nothing, discharge_current=nothing), plan, memory
         floating = plan.phase is ChargePhase.FLOAT and plan.cut_percent is None
-        memory = self._wished(memory, floating=floating)
+        basis = self._wishes.basis(parts, memory.conductances, memory.shares, floating=floating)
+        if memory.wish is None or not same(basis, memory.basis):
+            wish = self._wishes.made(basis, memory.packs, memory.shares)
+            memory = memory._replace(basis=basis, wish=wish)
         assert memory.wish is not None
         charge, discharge = memory.wish.charge.limit, memory.wish.discharge.limit
         gone = [p for p, part in zip(memory.packs, parts, strict=True) if part.standing in _SILENT]
@@ -391,42 +299,6 @@ class Bank:
             discharge_voltage=memory.wish.lowest,
         )
         return risen(before, wanted, 0.0 if held else passed_s, count), plan, memory
-
-    def _wished(self, memory: BankMemory, *, floating: bool) -> BankMemory:
-        """Return the memory with what the packs allow now."""
-        shares, old = memory.shares, memory.basis
-        offsets_a = () if shares is None else shares.offsets_a
-        proven_a = math.inf
-        if shares is not None and not shares.proven:
-            proven_a = shares.offset_total_a
-        basis = _Basis(memory.parts, memory.conductances, offsets_a, proven_a, floating)
-        if old is not None and all(map(operator.is_, basis, old)):
-            return memory
-        offset_of = dict(zip(shares.places, offsets_a, strict=True)) if shares is not None else {}
-        members = [
-            Member(pack, part, weight * ah, offset_of.get(n, 0.0), ah)
-            for n, (pack, part, weight, ah) in enumerate(
-                zip(memory.packs, memory.parts, memory.conductances, self._sizes_ah, strict=True)
-            )
-        ]
-        return memory._replace(basis=basis, wish=self._wish(members, basis))
-
-    def _wish(self, members: Sequence[Member], basis: _Basis) -> Wish:
-        charge, discharge = (
-            series.current_wish(direction, members, floating=basis.floating)
-            if self._series
-            else current_wish(direction, members, floating=basis.floating, proven_a=basis.proven_a)
-            for direction in (CHARGE, DISCHARGE)
-        )
-        return Wish(charge, discharge, self._voltage(members), self._lowest(members))
-
-    def _voltage(self, members: Sequence[Member]) -> Limit:
-        if self._series:
-            return series.charge_voltage_wish(members)
-        return charge_voltage_wish(members)
-
-    def _lowest(self, members: Sequence[Member]) -> Limit:
-        return series.discharge_voltage(members) if self._series else discharge_voltage(members)
 
     def _members(
         self, before: BankMemory, memory: BankMemory, limits: Limits | None
@@ -513,24 +385,6 @@ def _silent_since_s(memory: BankMemory, now_s: float, *, some_online: bool) -> f
     if some_online or not memory.seen:
         return None
     return now_s if memory.silent_since_s is None else memory.silent_since_s
-
-
-def _moment(
-    packs: Sequence[PackState], places: Sequence[int]
-) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return currents and voltages of the packs in these places; None if one is unknown."""
-    currents, volts = [], []
-    for n in places:
-        pack = packs[n]
-        reading = pack.reading
-        if reading is None or reading.current_a is None:
-            return None
-        voltage_v = pack_voltage_v(pack)
-        if voltage_v is None:
-            return None
-        currents.append(reading.current_a)
-        volts.append(voltage_v)
-    return tuple(currents), tuple(volts)
 
 
 def _held_open(packs: tuple[PackState, ...], parts: tuple[Part, ...]) -> tuple[PackState, ...]:

@@ -16,7 +16,7 @@ from cellwarden.engine.coherence import Steps
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
-from cellwarden.engine.limit_rules import Facts
+from cellwarden.engine.limit_facts import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
 from cellwarden.engine.plausibility import Missing, Plausibility, Senses

@@ -4,15 +4,12 @@ A rule looks at the facts of a step and returns a reason where it is tighter tha
 else None.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
-
-from cellwarden.engine.limit_trend import NO_TREND, Trend
+from cellwarden.engine.limit_ahead import charge_ahead, discharge_ahead
+from cellwarden.engine.limit_facts import Bounds, Facts, LimitRule
 from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.soc import REBULK_PERCENT
-from cellwarden.engine.view import Quantity, View
-from cellwarden.model import HARDWARE_MODELS, CellExtreme, Chemistry, Parameters, Reason
+from cellwarden.engine.view import Quantity
+from cellwarden.model import HARDWARE_MODELS, CellExtreme, Reason
 from cellwarden.model.catalog import Curve, interpolate
 
 CVL_GAIN = 0.5
@@ -26,19 +23,13 @@ CVL_YIELD = 0.02
 CVL_MARGIN_V = 0.2
 """... and to at most this far below the voltage that the pack has: lower, and an inverter would
 discharge the pack to get there."""
-AHEAD_S = 60.0
-"""A trip of a cell that is due within this is averted by taking the current down (ours)."""
-AHEAD_HEAT_S = 600.0
-"""The same for heat, which follows the current slowly (ours)."""
-LEAST_RATE_V_PER_S = 0.0002
-LEAST_RATE_K_PER_S = 0.002
-"""Slower than this is noise (ours)."""
 LOW_SOC_PERCENT = 5.0
 """Below this SoC the discharge current goes down, to LOW_PART of its setting at 0 % (ours)."""
 LOW_PART = 0.2
-UNBALANCED_PART = 0.2
-"""The highest cell this part of the way from the target to over-voltage, and as far from the
-lowest as the balance trigger allows ten times over: only the balancer's pace is left (ours)."""
+UNBALANCED_PART = 0.4
+"""With the highest cell this part of the way from the target to over-voltage, and as far from the
+lowest as the balance trigger allows ten times over, only the balancer's pace is left; up to there
+the current falls in a straight line (ours)."""
 UNBALANCED_C = 0.05
 RECOVERY_C = 0.05
 """Charge rate in C while a cell is at or below the shutdown voltage (F24)."""
@@ -49,91 +40,6 @@ FLOAT_MARGIN_V = 0.01
 """A cell this little above the float voltage still floats (ours)."""
 FULL = "full"
 """Rule: charged to the end. The bank treats it apart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The numbers of one pack that rules compare with."""
-
-    cells: int
-    cvl: Reason
-    """The settings as reasons; their values are the highest limits."""
-    ccl: Reason
-    dcl: Reason
-    dvl: Reason
-    cell_target_v: float
-    cell_overvoltage_v: float
-    cell_low_v: float
-    cell_undervoltage_v: float
-    shutdown_v: float
-    nominal_v: float
-    """Of the pack: CVL is never below."""
-    mos_warm_c: float
-    mos_hot_c: float
-    charge_curve: Curve
-    discharge_curve: Curve
-    float_v: float
-    """Of a cell."""
-    tail_a: float
-    """What a full pack may take while it floats."""
-    warm_c: float
-    """Where heat begins to count: half way between recovery and over-temperature."""
-    hot_c: float
-    """Over-temperature, of charging or discharging, whichever is lower."""
-    balance_trigger_v: float
-
-
-class Facts(NamedTuple):
-    """What the rules look at in one step."""
-
-    view: View
-    capacity_ah: float
-    full: bool
-    overvoltage: bool
-    """An over-voltage alarm blocks charging."""
-    overdue: tuple[Missing, ...]
-    """Essentials that are unknown past their hold time."""
-    soc_percent: float | None = None
-    """As shown."""
-    trend: Trend = NO_TREND
-    yield_v: float = 0.0
-    """By how much CVL has given way to hold the highest cell at its target."""
-
-
-LimitRule = Callable[[Bounds, Facts], Reason | None]
-
-
-def bounds(cell: Chemistry, parameters: Parameters) -> Bounds:
-    """Return the numbers of a pack."""
-    p = parameters
-    target_v = min(p.charge_voltage_v, cell.absolute_max_v)
-    lowest_v = max(p.discharge_voltage_v, cell.absolute_min_v)
-    chosen = target_v == p.charge_voltage_v
-    return Bounds(
-        cells=p.cell_count,
-        cvl=Reason(
-            rule="charge voltage setting" if chosen else f"highest voltage of {cell.name}",
-            value=target_v * p.cell_count,
-        ),
-        ccl=Reason(rule="charge current setting", value=p.charge_current_max_a),
-        dcl=Reason(rule="discharge current setting", value=p.discharge_current_max_a),
-        dvl=Reason(rule="discharge voltage setting", value=lowest_v * p.cell_count),
-        cell_target_v=target_v,
-        cell_overvoltage_v=p.cell_overvoltage_v,
-        cell_low_v=p.discharge_voltage_v,
-        cell_undervoltage_v=p.cell_undervoltage_v,
-        shutdown_v=p.shutdown_v,
-        nominal_v=cell.nominal_v * p.cell_count,
-        mos_warm_c=0.5 * (p.mos_overtemperature_c + p.mos_overtemperature_recovery_c),
-        mos_hot_c=p.mos_overtemperature_c,
-        charge_curve=cell.charge_c_by_temperature,
-        discharge_curve=cell.discharge_c_by_temperature,
-        float_v=min(cell.float_v, target_v),
-        tail_a=cell.full_current_c * p.design_capacity_ah,
-        warm_c=0.5 * (p.charge_overtemperature_c + p.charge_overtemperature_recovery_c),
-        hot_c=min(p.charge_overtemperature_c, p.discharge_overtemperature_c),
-        balance_trigger_v=p.balance_trigger_v,
-    )
 
 
 def _charge_unknown(b: Bounds, f: Facts) -> Reason | None:
@@ -325,67 +231,18 @@ _BOARDS = {
 """By the name as boards tell it, with either dash."""
 
 
-def _charge_ahead(b: Bounds, f: Facts) -> Reason | None:
-    """Take the current down before a cell that runs away, or heat, trips a protection."""
-    highest, rate = f.view.cell_max, f.trend.cell_max_v_per_s
-    current_a = f.view.quantities[Quantity.CURRENT]
-    if current_a is None or current_a <= 0.0:
-        return None
-    if highest is not None and highest.voltage_v > b.cell_target_v and rate > LEAST_RATE_V_PER_S:
-        due_s = max((b.cell_overvoltage_v - highest.voltage_v) / rate, 0.0)
-        if due_s < AHEAD_S:
-            return _ahead("over-voltage ahead", current_a, due_s, AHEAD_S, f"cell {highest.cell}")
-    return _heat_ahead(b, f, current_a)
-
-
-def _discharge_ahead(b: Bounds, f: Facts) -> Reason | None:
-    """The same for discharging."""
-    lowest, rate = f.view.cell_min, -f.trend.cell_min_v_per_s
-    current_a = f.view.quantities[Quantity.CURRENT]
-    if current_a is None or current_a >= 0.0:
-        return None
-    if lowest is not None and lowest.voltage_v < b.cell_low_v and rate > LEAST_RATE_V_PER_S:
-        due_s = max((lowest.voltage_v - b.cell_undervoltage_v) / rate, 0.0)
-        if due_s < AHEAD_S:
-            return _ahead("under-voltage ahead", -current_a, due_s, AHEAD_S, f"cell {lowest.cell}")
-    return _heat_ahead(b, f, -current_a)
-
-
-def _heat_ahead(b: Bounds, f: Facts, current_a: float) -> Reason | None:
-    warmest, rate = f.view.temperature_max, f.trend.warmest_k_per_s
-    if warmest is not None and warmest.temperature_c > b.warm_c and rate > LEAST_RATE_K_PER_S:
-        due_s = max((b.hot_c - warmest.temperature_c) / rate, 0.0)
-        if due_s < AHEAD_HEAT_S:
-            return _ahead("over-temperature ahead", current_a, due_s, AHEAD_HEAT_S, warmest.sensor)
-    mos_c, rate = f.view.quantities[Quantity.MOS_TEMPERATURE], f.trend.mos_k_per_s
-    if mos_c is not None and mos_c > b.mos_warm_c and rate > LEAST_RATE_K_PER_S:
-        due_s = max((b.mos_hot_c - mos_c) / rate, 0.0)
-        if due_s < AHEAD_S:
-            return _ahead("over-temperature ahead", current_a, due_s, AHEAD_S, "MOSFET")
-    return None
-
-
-def _ahead(rule: str, current_a: float, due_s: float, within_s: float, source: str) -> Reason:
-    return Reason(
-        rule=rule,
-        value=current_a * due_s / within_s,
-        source=source,
-        measured=due_s,
-        threshold=within_s,
-        unit="s",
-        clears="it moves more slowly",
-    )
-
-
 def _unbalanced(b: Bounds, f: Facts) -> Reason | None:
     """Leave the balancer time: more current would only lift the highest cell further."""
     highest, spread_v = f.view.cell_max, f.view.quantities[Quantity.CELL_DIFFERENCE]
     if highest is None or spread_v is None or spread_v < 10 * b.balance_trigger_v:
         return None
     limit_v = b.cell_target_v + UNBALANCED_PART * (b.cell_overvoltage_v - b.cell_target_v)
-    if highest.voltage_v <= limit_v:
+    if highest.voltage_v <= b.cell_target_v:
         return None
-    return _by_cell("cells out of balance", UNBALANCED_C * f.capacity_ah, highest, limit_v)
+    pace_a = min(UNBALANCED_C * f.capacity_ah, b.ccl.value)
+    part = _part(highest.voltage_v, limit_v, b.cell_target_v)
+    value = pace_a + part * (b.ccl.value - pace_a)
+    return _by_cell("cells out of balance", value, highest, b.cell_target_v)
 
 
 def _low_soc(b: Bounds, f: Facts) -> Reason | None:
@@ -449,7 +306,7 @@ CHARGE: tuple[LimitRule, ...] = (
     _charge_temperature,
     _charge_mos,
     _charge_board,
-    _charge_ahead,
+    charge_ahead,
     _unbalanced,
     _full,
 )
@@ -460,7 +317,7 @@ DISCHARGE: tuple[LimitRule, ...] = (
     _discharge_temperature,
     _discharge_mos,
     _discharge_board,
-    _discharge_ahead,
+    discharge_ahead,
     _low_soc,
 )
 VOLTAGE: tuple[LimitRule, ...] = (_overvoltage, _cell_excess, _cell_held)

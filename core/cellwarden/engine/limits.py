@@ -10,15 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cellwarden.engine.limit_rules import (
-    CHARGE,
-    CVL_YIELD,
-    DISCHARGE,
-    VOLTAGE,
-    Facts,
-    LimitRule,
-    bounds,
-)
+from cellwarden.engine.limit_facts import Facts, LimitRule, bounds
+from cellwarden.engine.limit_rules import CHARGE, CVL_YIELD, DISCHARGE, VOLTAGE
 from cellwarden.engine.limit_trend import NO_TREND, Trend, follow
 from cellwarden.engine.ramp import Moment, Ramp, Slope
 from cellwarden.engine.soc import FULL_MARGIN_V

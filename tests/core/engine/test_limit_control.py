@@ -148,9 +148,11 @@ def test_hot_mosfets_that_warm_fast_take_both_currents_down() -> None:
 
 
 def test_cells_out_of_balance_at_the_top_leave_only_the_balancers_pace() -> None:
-    state = settled(current_a=10.0).hear(current_a=10.0, **with_cell(7, 3.49, 3.40))
+    state = settled(current_a=10.0).hear(current_a=10.0, **with_cell(7, 3.48, 3.40))
     assert state.limits.charge_current.binding.rule == "cells out of balance"
-    assert state.limits.ccl_a == 5.0
+    assert state.limits.ccl_a == pytest.approx(27.5)  # half way from 50 A to 5 A
+    state = settled(current_a=10.0).hear(current_a=10.0, **with_cell(7, 3.51, 3.40))
+    assert state.limits.ccl_a == pytest.approx(5.0)
 
 
 def test_cells_that_differ_below_the_top_limit_nothing() -> None:
