@@ -27,6 +27,10 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     "decode": ("cellwarden.cli.decode", "explain a captured frame"),
     "encode": ("cellwarden.cli.encode", "show the frames an inverter would be sent for a state"),
     "replay": ("cellwarden.cli.replay", "run recorded readings through the engine"),
+    "diagnose": (
+        "cellwarden.cli.diagnose",
+        "what is probably wrong with the battery, and what to do",
+    ),
     "record": ("cellwarden.cli.record", "what the recorder holds; export it to one file"),
     "repair": ("cellwarden.cli.repair", "a guide through measuring and repairing"),
     "params": ("cellwarden.cli.params", "show, change and copy what a BMS is set to"),

@@ -45,14 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay and print a line for each reading."""
     line = _json_line if arguments.json else _text_line
-    if _is_record(Path(arguments.file)):
+    if is_record(Path(arguments.file)):
         return _decisions(Path(arguments.file), arguments.pack, line, as_json=arguments.json)
     for state in states(Path(arguments.file), arguments.config, arguments.pack):
         print(line(state))
     return 0
 
 
-def _is_record(path: Path) -> bool:
+def is_record(path: Path) -> bool:
     """Return whether a file is of the recorder."""
     import contextlib  # noqa: PLC0415
     import gzip  # noqa: PLC0415
@@ -90,7 +90,7 @@ def states(path: Path, config: str | None = None, pack: str | None = None) -> It
     from cellwarden.engine import Engine  # noqa: PLC0415  # only when it runs
     from cellwarden.replay import open_recording  # noqa: PLC0415
 
-    settings, start_soc = _pack(path, config, pack)
+    settings, start_soc = setup_of_pack(path, config, pack)
     recording = open_recording(path, settings.pack, start_soc)
     engine = Engine(settings)
     memory = None
@@ -101,7 +101,12 @@ def states(path: Path, config: str | None = None, pack: str | None = None) -> It
         yield state
 
 
-def _pack(
+def setup_of(path: Path, config: str | None, name: str | None) -> "EngineSettings":
+    """Return the pack of a recording, from the sheet, the configuration, or both."""
+    return setup_of_pack(path, config, name)[0]
+
+
+def setup_of_pack(
     path: Path, config: str | None, name: str | None
 ) -> "tuple[EngineSettings, float | None]":
     """Return the pack and its start value, from the sheet, the configuration, or both."""

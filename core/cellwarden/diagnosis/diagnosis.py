@@ -8,10 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from cellwarden.diagnosis import calibration
 from cellwarden.diagnosis import record as records
+from cellwarden.diagnosis import report as reports
 from cellwarden.diagnosis.bank_rules import BANK_RULES, BankRule
 from cellwarden.diagnosis.facts import InverseCurve, PackFacts
-from cellwarden.diagnosis.memory import DiagnosisMemory, Held, PackStats
+from cellwarden.diagnosis.memory import DiagnosisMemory, Held, PackStats, Run
 from cellwarden.diagnosis.observe import observe
 from cellwarden.diagnosis.rule import Clue, Look, Rule
 from cellwarden.diagnosis.table import RULES
@@ -37,6 +39,10 @@ class Diagnosis:
     def start(self, now_s: float) -> DiagnosisMemory:
         """Return the memory of a bank of which nothing is known."""
         return DiagnosisMemory(packs=tuple(PackStats(origin_s=now_s) for _ in self.packs))
+
+    def report(self, memory: DiagnosisMemory, state: BankState) -> dict[str, object]:
+        """Return what is known, for people and programs, in JSON types."""
+        return reports.report(self.packs, memory, state)
 
     def record(self, memory: DiagnosisMemory, now_s: float) -> dict[str, dict[str, object]]:
         """Return by pack what must survive a restart, in JSON types."""
@@ -95,14 +101,16 @@ class Diagnosis:
             stats[n] = after._replace(looked_s=now_s)
             found.extend(_of_pack(Look(facts, pack, after, now_s)))
         seen = {self.packs[n].name for n in due}
+        runs = memory.runs
         if bank:
-            found.extend(_of_bank(state))
+            runs = calibration.listen(runs, state)
+            found.extend(_of_bank(state, runs))
             seen.add("")
         held = _hold(memory.held, found, seen, now_s)
         shown = [item.finding for item in held.values() if item.shown]
         findings = tuple(sorted(shown, key=lambda f: (-f.urgency, -f.confidence)))
         at_s = now_s if bank else memory.at_s
-        return DiagnosisMemory(at_s, tuple(stats), memory.runs, held, findings), findings
+        return DiagnosisMemory(at_s, tuple(stats), runs, held, findings), findings
 
 
 def _due(looked_s: float | None, now_s: float) -> bool:
@@ -133,9 +141,12 @@ def _of_pack(look: Look) -> Iterator[Candidate]:
                 yield _candidate(rule, clue, look.facts.name)
 
 
-def _of_bank(state: BankState) -> Iterator[Candidate]:
+def _of_bank(state: BankState, runs: Sequence[Run]) -> Iterator[Candidate]:
     for rule in BANK_RULES:
         for clue in rule.find(state):
+            yield _candidate(rule, clue, "")
+    for rule in calibration.RULES:
+        for clue in calibration.find(runs, state, rule):
             yield _candidate(rule, clue, "")
 
 

@@ -149,7 +149,7 @@ def _contradict(look: Look) -> Iterator[Clue]:
     if not settings:
         return
     merged = _merged(look.facts.parameters, settings)
-    named = [line for line in broken_rules(merged) if any(name in line for name in settings)]
+    named = [line for line in broken_rules(merged) if _of_device(line, settings)]
     if named:
         yield Clue(
             "the BMS's settings contradict each other",
@@ -157,6 +157,15 @@ def _contradict(look: Look) -> Iterator[Clue]:
             0.9,
             Urgency.SOON,
         )
+
+
+def _of_device(line: str, settings: Mapping[str, float]) -> bool:
+    """Return whether a broken rule is of the device's own settings, or of the charge voltage too.
+
+    What the configuration says of other things is no setting of this device.
+    """
+    named = {word for word in line.split() if word in Parameters.__dataclass_fields__}
+    return bool(named & settings.keys()) and named <= {*settings, "charge_voltage_v"}
 
 
 def _merged(parameters: Parameters, settings: Mapping[str, float]) -> Parameters:

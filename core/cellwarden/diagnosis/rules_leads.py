@@ -9,7 +9,10 @@ from cellwarden.diagnosis.rule import Clue, Look, Rule, by_size
 from cellwarden.model import AlarmKind, AlarmSource, Urgency
 
 # R31 (ours): warn at twice the pack's median or 150 mΩ, lock at three times the median and 200 mΩ.
+# Captures of whole packs have all their leads at 60 to 160 mΩ: 150 mΩ alone says nothing, so the
+# lead must stand out of its pack as well.
 WARN_TIMES, WARN_OHM = 2.0, 0.15
+STANDS_OUT = 1.4
 LOCK_TIMES, LOCK_OHM = 3.0, 0.2
 LEARNED_OHM = 0.06
 """From steps a lead is known less well."""
@@ -31,7 +34,8 @@ def _resistance(look: Look) -> Iterator[Clue]:
         if ohm is None:
             continue
         second = learned.get(n + 1)
-        if ohm >= LEAST_OHM and (ohm >= WARN_OHM or ohm >= WARN_TIMES * middle):
+        high = ohm >= WARN_OHM and ohm >= STANDS_OUT * middle
+        if high or ohm >= max(LEAST_OHM, WARN_TIMES * middle):
             locks = ohm >= LOCK_OHM and ohm >= LOCK_TIMES * middle
             text = f"the BMS measures {_mohm(ohm)}, the middle of all leads is {_mohm(middle)}"
             sure = 0.75 if locks else 0.65
@@ -164,9 +168,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         code="balance-lead-resistance",
         means="a balance lead has a high resistance",
-        rests_on="the lead resistances the BMS measures: from 50 mΩ, above twice the median or"
-        " 150 mΩ (R31); and the opposite steps of its two cells when the balance current changes,"
-        f" in {LEAST_STEPS:g} steps",
+        rests_on="the lead resistances the BMS measures: from 50 mΩ, above twice the median, or"
+        f" from 150 mΩ and {STANDS_OUT:g} times it (R31); and the opposite steps of its"
+        f" two cells when the balance current changes, in {LEAST_STEPS:g} steps",
         found_within="1 min where the BMS measures leads, else 2 h of balancing",
         procedure=procedures.BALANCE_LEAD,
         find=_resistance,

@@ -1,6 +1,7 @@
 """Every finding in one table; the page `docs/diagnosis.md` shows it and a test compares both."""
 
 from cellwarden.diagnosis import (
+    calibration,
     rules_alarms,
     rules_balancing,
     rules_cells,
@@ -22,4 +23,4 @@ RULES: tuple[Rule, ...] = (
     *rules_device.RULES,
 )
 
-ALL: tuple[Rule | BankRule, ...] = (*RULES, *BANK_RULES)
+ALL: tuple[Rule | BankRule, ...] = (*RULES, *BANK_RULES, *calibration.RULES)

@@ -331,6 +331,13 @@ class Controller:
         if self.keeper is not None:
             self.keeper.orders_changed(self.state)
 
+    def report(self) -> Mapping[str, object] | None:
+        """Return what the diagnosis knows, None before the first decision."""
+        examiner, state = self.examiner, self.state
+        if examiner is None or state is None:
+            return None
+        return attempt("report", lambda: examiner.report(state), lambda _: None)
+
     def setup(self) -> Setup:
         """Return what was built, for a recording."""
         engines = tuple(member.engine.settings for member in self._members)

@@ -50,6 +50,10 @@ class Examiner:
         )
         return attach(state, found)
 
+    def report(self, state: BankState) -> dict[str, object]:
+        """Return what is known now, in JSON types."""
+        return self._diagnosis.report(self._memory, state)
+
     def records(self) -> dict[str, Mapping[str, object]]:
         """Return what must survive a restart, for the store."""
         records = self._diagnosis.record(self._memory, self._clock.now_s())

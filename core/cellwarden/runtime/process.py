@@ -118,6 +118,7 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
             controller.clock.now_s(),
             controller.output_status(),
             settings.controller.mode,
+            controller.report(),
         ),
     )
     assert controller.control_gate is not None  # `build` has made it

@@ -216,6 +216,9 @@ def export(folder: Path, target: Path) -> int:
                     count += 1
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from error
+    if not count:
+        target.unlink(missing_ok=True)
+        raise ConfigError(f"nothing is written in {folder} yet: try again in {FLUSH_S:g} s")
     return count
 
 

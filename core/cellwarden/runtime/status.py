@@ -36,7 +36,11 @@ def plain(value: object) -> object:
 
 
 def document(
-    state: BankState | None, now_s: float, outputs: Mapping[str, Mapping[str, object]], mode: str
+    state: BankState | None,
+    now_s: float,
+    outputs: Mapping[str, Mapping[str, object]],
+    mode: str,
+    diagnosis: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return what `cellwarden status --json` prints; `bank` is null before the first decision."""
     return {
@@ -45,6 +49,7 @@ def document(
         "age_s": None if state is None else round(now_s - state.at_s, 3),
         "bank": plain(state),
         "outputs": plain(outputs),
+        "diagnosis": diagnosis,
     }
 
 

@@ -1,7 +1,6 @@
 """The recorder: bounded, kept around alarms, and replayed to the same decisions bit for bit."""
 
 import gzip
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -11,88 +10,14 @@ from pathlib import Path
 import pytest
 
 from cellwarden.cli import main
-from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
 from cellwarden.errors import ConfigError
-from cellwarden.model import BankState, Identity, Inputs, LinkQuality, PackState, preset
-from cellwarden.model.orders import NO_ORDERS
+from cellwarden.model import BankState, PackState, preset
 from cellwarden.replay.exact import decode, encode
-from cellwarden.replay.record import Decision, Replayer, Setup, Step, text
+from cellwarden.replay.record import Replayer
 from cellwarden.runtime import recorder as recorders
 from cellwarden.runtime.recorder import Recorder, export, kept_in, parsed, parts_in
-from cellwarden_hardware.simulator.ailments import Meter
-from cellwarden_hardware.simulator.bank import SimulatedBank
 from support.processes import until
-
-NAMES = ("left", "right")
-SECRET = "SN-4711-0815"
-
-
-class Watched:
-    """A simulated house under the real engine and bank, every step told to a recorder."""
-
-    def __init__(self, recorder: Recorder | None = None, *, start_percent: float = 97.0) -> None:
-        self.house = SimulatedBank.home(packs=2, seed=4, start_soc_percent=start_percent)
-        parameters = [pack.bms.parameters for pack in self.house.packs]
-        self.setup = Setup(
-            engines=tuple(
-                EngineSettings(pack=n, chemistry="LiFePO4", parameters=p, max_age_s=30.0)
-                for n, p in zip(NAMES, parameters, strict=True)
-            ),
-            bank=BankSettings(
-                name="house",
-                members=tuple(BankMember(name=n, design_capacity_ah=280) for n in NAMES),
-            ),
-        )
-        self.recorder = recorder
-        self.engines = [Engine(e) for e in self.setup.engines]
-        self.bank = Bank(self.setup.bank)
-        self.memories = [e.start(0.0) for e in self.engines]
-        self.bank_memory = self.bank.start(0.0)
-        self.meters = [Meter(name=n, seed=n) for n in NAMES]
-        self.packs: list[PackState] = []
-        self.banks: list[BankState] = []
-
-    def run(self, steps: int, *, silent: bool = False) -> None:
-        for _ in range(steps):
-            self.house.advance(5.0)
-            states = []
-            for n, engine in enumerate(self.engines):
-                now_s = self.house.time_s + 0.01 * n
-                reading = replace(
-                    self.meters[n].read(self.house.packs[n], now_s),
-                    identity=Identity(manufacturer="JK", serial_number=SECRET),
-                )
-                before = self.memories[n]
-                heard = None if silent and n else reading
-                link = LinkQuality(connected=True, last_error=SECRET)
-                self.memories[n], state = engine.step(before, heard, now_s, link, Inputs())
-                self.tell(
-                    Step(
-                        pack=NAMES[n],
-                        now_s=now_s,
-                        reading=heard,
-                        link=link,
-                        inputs=Inputs(),
-                        before=before,
-                        after=self.memories[n],
-                    )
-                )
-                states.append(state)
-            self.packs.extend(states)
-            now_s, memory = self.house.time_s + 0.1, self.bank_memory
-            self.bank_memory, bank = self.bank.step(memory, states, now_s)
-            self.banks.append(bank)
-            self.tell(
-                Decision(
-                    now_s=now_s, orders=NO_ORDERS, state=bank, before=memory, after=self.bank_memory
-                )
-            )
-            if bank.limits is not None:
-                self.house.set_limits(bank.limits.cvl_v, bank.limits.ccl_a, bank.limits.dcl_a)
-
-    def tell(self, event: Step | Decision) -> None:
-        if self.recorder is not None:
-            self.recorder.take(event)
+from support.recorded import SECRET, Watched
 
 
 @pytest.fixture
@@ -260,26 +185,10 @@ def test_what_the_engine_remembers_comes_back_exactly() -> None:
 
 def test_a_day_at_full_rate_is_small() -> None:
     watched = Watched(start_percent=60.0)
-    recorder = watched.recorder = _Counting()
     watched.run(120)
-    packed = gzip.compress("".join(recorder.lines(watched.setup)).encode())
+    packed = gzip.compress("".join(watched.lines()).encode())
     per_pack_and_hour = len(packed) / 240 * 3600  # at one reading a second
     assert per_pack_and_hour < 600_000
-
-
-class _Counting(Recorder):
-    def __init__(self) -> None:
-        self.events: list[Step | Decision] = []
-
-    def take(self, event: Step | Decision) -> None:
-        self.events.append(event)
-
-    def lines(self, setup: Setup) -> Iterator[str]:
-        from cellwarden.replay.record import Writer
-
-        writer = Writer(setup, 0.0)
-        made = (writer.step(e) if isinstance(e, Step) else writer.decision(e) for e in self.events)
-        return map(text, itertools.chain([writer.head()], itertools.chain.from_iterable(made)))
 
 
 def test_the_preset_travels(tmp_path: Path) -> None:
