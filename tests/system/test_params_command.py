@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cellwarden.runtime import control
 from support.processes import cellwarden, started, status, until
 
 pytestmark = pytest.mark.system
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.system
 class House:
     """One emulated BMS and a configuration that reads it."""
 
-    def __init__(self, folder: Path, block: list[str], mode: str = "control") -> None:
+    def __init__(
+        self, folder: Path, block: list[str], mode: str = "control", chemistry: str = "LiFePO4"
+    ) -> None:
         self.folder = folder
         self.config = folder / "cellwarden.toml"
         self.log = folder / "cellwarden.log"
@@ -28,7 +31,7 @@ class House:
             f'mode = "{mode}"',
             f'state_dir = "{folder / "state"}"',
             f'runtime_dir = "{folder / "run"}"',
-            *block,
+            *(line.replace("LiFePO4", chemistry) for line in block),
         ]
         self.config.write_text("\n".join(lines) + "\n")
 
@@ -46,6 +49,11 @@ class House:
     def held(self) -> dict[str, Any]:
         shown = self.document("show", "pack-1")
         return {row["name"]: row["value"] for row in shown["settings"]}
+
+    def quickly(self, name: str) -> Any:
+        """Return one value, asked of the running controller without a command between."""
+        shown: Any = control.ask(self.folder / "run", {"do": "show", "pack": "pack-1"})
+        return next(row["value"] for row in shown["settings"] if row["name"] == name)
 
     def online(self) -> bool:
         bank = (status(self.folder / "run") or {}).get("bank") or {}
@@ -97,8 +105,11 @@ def test_settings_are_exported_and_restored(tmp_path: Path, block: list[str]) ->
     assert exported["switches"] == {
         "charge_switch": True, "discharge_switch": True, "balance_switch": True,
     }  # fmt: skip
-    house.params("preset", "pack-1", "Li-ion")
-    assert house.held()["cell_overvoltage_v"] == 4.2
+    change = ["cell_overvoltage_v=3.64", "cell_undervoltage_v=2.8", "charge_current_max_a=33"]
+    house.params("set", "pack-1", *change, "charge_overcurrent_delay_s=20")
+    assert house.held()["charge_current_max_a"] == 33
+    refused = house.params("preset", "pack-1", "Li-ion", expect=1)
+    assert "LiFePO4 by the configuration does not stand more" in refused
     assert house.document("import", "pack-1", str(file), "--dry-run")["verdict"] == "planned"
     assert house.document("import", "pack-1", str(file))["verdict"] == "applied"
     assert house.held() == before
@@ -108,15 +119,15 @@ def test_settings_are_exported_and_restored(tmp_path: Path, block: list[str]) ->
 def test_a_running_controller_is_asked_and_after_a_kill_the_rest_is_finished(
     tmp_path: Path, block: list[str]
 ) -> None:
-    house = House(tmp_path, block)
+    house = House(tmp_path, block, chemistry="Li-ion")
     run = cellwarden("run", "--config", str(house.config))
     with started(run, log=house.log) as process:
         until(house.online, 30.0, "the pack online")
         assert house.document("set", "pack-1", "charge_switch=off")["verdict"] == "applied"
         assert house.held()["charge_switch"] is False
-        ask = cellwarden("params", "preset", "pack-1", "LTO", "--config", str(house.config))
+        ask = cellwarden("params", "preset", "pack-1", "Li-ion", "--config", str(house.config))
         with started(ask):
-            until(lambda: house.held()["cell_undervoltage_v"] == 1.8, 20.0, "a part of the change")
+            until(lambda: house.quickly("cell_overvoltage_v") == 4.2, 20.0, "a part of the change")
             process.end(signal.SIGKILL)
     with started(run, log=house.log):
         until(house.online, 30.0, "the pack online again")

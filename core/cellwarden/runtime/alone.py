@@ -13,7 +13,7 @@ from cellwarden.engine import Engine
 from cellwarden.errors import FrameError, LinkError
 from cellwarden.runtime import folders
 from cellwarden.runtime.audit import Audit
-from cellwarden.runtime.build import context_of, driver_of, engine_of
+from cellwarden.runtime.build import context_of, desk_of, driver_of, engine_of
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.office import Document, Office
@@ -45,10 +45,9 @@ async def _answer(
     # The whole bank, one pack that is not named, or none at all: the office says which it is.
     packs = named or settings.packs
     desks = [
-        Desk(Guarded(driver_of(pack, context_of(pack, settings, clock)), pack.name),
-             pack.parameters, audit)
+        desk_of(Guarded(driver_of(pack, context_of(pack, settings, clock)), pack.name), pack, audit)
         for pack in packs
-    ]  # fmt: skip
+    ]
     gate = ControlGate(
         mode=settings.controller.mode, rights=Rights({}), desks=desks, audit=audit, clock=clock
     )

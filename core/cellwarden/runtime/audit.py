@@ -81,8 +81,11 @@ class Audit:
                 (outcome.verdict.value, outcome.reason, _dumped(outcome.steps), settled, number),
             )
 
-    def note(self, request: Request, outcome: Outcome) -> None:
-        """Note something that wrote nothing: a refusal, an order. Repetitions are counted."""
+    def note(self, request: Request, outcome: Outcome, times: int = 1) -> None:
+        """Note something that wrote nothing to a BMS: a refusal, an order, asked so many times.
+
+        What is the same as the newest entry adds to its count.
+        """
         with self._open() as connection:
             last = connection.execute(
                 "select id, who, pack, kind, verdict, reason from entry order by id desc limit 1"
@@ -92,12 +95,14 @@ class Audit:
                 outcome.verdict.value, outcome.reason,
             )  # fmt: skip
             if last is not None and last[1:] == same:
-                connection.execute("update entry set times = times + 1 where id = ?", last[:1])
+                connection.execute(
+                    "update entry set times = times + ? where id = ?", (times, last[0])
+                )
                 return
             row = self._row(
                 request, request.pack, outcome.verdict.value, outcome.reason, outcome.steps
             )
-            connection.execute(_INSERT, row)
+            connection.execute(_INSERT_TIMES, (*row, times))
             connection.execute(
                 "delete from entry where settled and id <= (select max(id) from entry) - ?",
                 (ENTRIES_KEPT,),
@@ -158,6 +163,12 @@ class Audit:
 _INSERT = (
     "insert into entry (at_s, who, pack, kind, asked, verdict, reason, steps, settled)"
     " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+_INSERT_TIMES = (
+    "insert into entry (at_s, who, pack, kind, asked, verdict, reason, steps, settled, times)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

@@ -58,7 +58,7 @@ def build(
     for pack in settings.packs:
         engine = engine_of(pack, settings)
         guarded = Guarded(driver_of(pack, context_of(pack, settings, clock)), pack.name)
-        desks.append(Desk(guarded, pack.parameters, audit))
+        desks.append(desk_of(guarded, pack, audit))
         memory = recognition.memory(engine, clock.now_s(), pack.serial_number)
         engines.append((engine, guarded, memory))
     outputs = [
@@ -103,6 +103,12 @@ def _facts(pack: PackSettings) -> PackFacts:
     return PackFacts(
         name=pack.name, chemistry=pack.chemistry, parameters=pack.parameters, ocv_v=pack.ocv_v
     )
+
+
+def desk_of(guarded: Guarded, pack: PackSettings, audit: Audit) -> Desk:
+    """Return where requests for the pack are done."""
+    cell = pack.cell or CHEMISTRIES[pack.chemistry]
+    return Desk(guarded, pack.parameters, audit, cell=cell, board=pack.board)
 
 
 def engine_of(pack: PackSettings, settings: Settings) -> Engine:

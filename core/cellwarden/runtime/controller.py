@@ -325,11 +325,11 @@ class Controller:
         before, member.memory = member.memory, member.engine.release(member.memory, who)
         return "nothing is latched" if member.memory is before else None
 
-    def _orders_changed(self) -> None:
+    def _orders_changed(self, decision: bool) -> None:
         """Obey a new order at once, and save it."""
         self._decide()
         if self.keeper is not None:
-            self.keeper.orders_changed(self.state)
+            self.keeper.orders_changed(self.state, decision=decision)
 
     def report(self) -> Mapping[str, object] | None:
         """Return what the diagnosis knows, None before the first decision."""

@@ -8,6 +8,7 @@ done one after the other, between its polls.
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from cellwarden.clock import Clock
@@ -26,8 +27,9 @@ from cellwarden.model import (
     Verdict,
 )
 from cellwarden.runtime.audit import Audit, Entry, asked_text
-from cellwarden.runtime.orders import OrderBook
-from cellwarden.runtime.outcomes import refused
+from cellwarden.runtime.notes import FewNotes, Noted
+from cellwarden.runtime.orders import DECISIONS, OrderBook, values_of
+from cellwarden.runtime.outcomes import refused, together
 from cellwarden.runtime.rights import ENGINE, ENGINES_NAME, Patience, Rights
 from cellwarden.runtime.supervisor import attempt_async
 from cellwarden.runtime.writing import NO_CONNECTION, Desk
@@ -39,6 +41,7 @@ _HALF_DONE = (
     "a change of its parameters was left half done: first finish or undo it,"
     " `cellwarden params finish {pack}` or `cellwarden params undo {pack}`"
 )
+_QUIET = frozenset({Verdict.APPLIED, Verdict.PLANNED})
 _STOP_S = 5.0
 """Real s that a transaction has to end when the controller stops."""
 
@@ -82,8 +85,8 @@ class ControlGate:
         """Resets the SoC of a pack to %, for somebody; returns why not."""
         self.release: Callable[[str, str], str | None] | None = None
         """Releases the latched trips of a pack, for somebody; returns why not."""
-        self.changed: Callable[[], None] = lambda: None
-        """Called when the orders have changed: they should be saved."""
+        self.changed: Callable[[bool], None] = lambda _: None
+        """Called when the orders have changed, and whether that was a decision of weight."""
         self.mode = mode
         self._rights = rights
         self._desks = {desk.pack: desk for desk in desks}
@@ -96,6 +99,7 @@ class ControlGate:
         # F47, ours: a person who errs waits a minute, a program that floods is shut out.
         self._refusals = Patience(20, 60.0, 60.0)
         self._passwords = Patience(3, 300.0, 300.0)
+        self._notes = FewNotes()
 
     # -- for outputs -----------------------------------------------------------------------------
 
@@ -151,6 +155,7 @@ class ControlGate:
                 LOG.error("a write to a BMS did not end in %.0f s: see the audit log", _STOP_S)
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._note(self._notes.rest())
 
     def orders(self, now_s: float) -> Orders:
         """Return the orders in effect."""
@@ -159,7 +164,7 @@ class ControlGate:
     def fulfilled(self, kind: RequestKind) -> None:
         """End an order that the bank has carried out: a full charge that is done."""
         self._book.withdraw(kind)
-        self.changed()
+        self.changed(True)  # as declared
 
     def record(self) -> Mapping[str, object]:
         """Return the orders, for the store."""
@@ -233,7 +238,8 @@ class ControlGate:
             if isinstance(value := step.wanted if finish else step.before, int | float)
             and step.register
         }
-        self._desks[pack].unsettled = ""
+        desk = self._desks[pack]
+        desk.unsettled = ""
         if not changes:
             await asyncio.to_thread(self._audit.settle, entry.id)
             return Outcome(
@@ -247,8 +253,10 @@ class ControlGate:
         ]
         if changes:
             asked.append(Request(kind=RequestKind.PARAMETERS, pack=pack, changes=changes, who=who))
+        desk.restoring = {} if finish else changes
         outcomes = [await self.ask(request) for request in asked]
-        outcome = _together(outcomes)
+        desk.restoring = {}
+        outcome = together(outcomes)
         if outcome.good:
             await asyncio.to_thread(self._audit.settle, entry.id)
         for left in self.unsettled():
@@ -296,8 +304,15 @@ class ControlGate:
         if request.kind is RequestKind.RELEASE:
             return self._release(request)
         if not request.kind.reaches_bms:
-            return self._book.take(request, now_s)
-        return _together([await self._on(desk, request) for desk in self._about(request.pack)])
+            return self._order(request, now_s)
+        return together([await self._on(desk, request) for desk in self._about(request.pack)])
+
+    def _order(self, request: Request, now_s: float) -> Outcome:
+        before = values_of(self._book.at(now_s))
+        outcome = self._book.take(request, now_s)
+        if values_of(self._book.at(now_s)) != before:
+            self.changed(request.kind in DECISIONS)
+        return outcome
 
     def _dry_refusal(self, request: Request) -> str | None:
         if reason := self._rights.refusal(request.kind, request.who):
@@ -318,6 +333,7 @@ class ControlGate:
             self._passwords.note(desk.pack, self._clock.now_s())
             count = self._passwords.count[desk.pack]
             return refused(f"{error} (wrong {count} {'time' if count == 1 else 'times'})")
+        self._passwords.forget(desk.pack)
         if outcome.verdict is Verdict.HALF_DONE:
             for entry in await asyncio.to_thread(self.unsettled):
                 self._note_unsettled(entry)
@@ -366,23 +382,27 @@ class ControlGate:
 
     async def _tell(self, request: Request, outcome: Outcome) -> None:
         """Log an outcome, and note in the audit log what no transaction has noted there."""
-        quiet = outcome.verdict in (Verdict.APPLIED, Verdict.PLANNED)
+        refusal = outcome.verdict is Verdict.REFUSED
+        if refusal:
+            self._refusals.note(request.who, self._clock.now_s())
+        notes: Sequence[Noted] = ()
+        level = logging.INFO if outcome.verdict in _QUIET else logging.WARNING
+        if not request.dry_run and (refusal or not request.kind.reaches_bms):
+            notes = self._notes.take(request, outcome, time.monotonic())
+            level = level if notes else logging.DEBUG  # the log is flash too
         LOG.log(
-            logging.INFO if quiet else logging.WARNING,
-            "%s: %s %s for %s from %s: %s",
+            level, "%s: %s %s for %s from %s: %s",
             outcome.verdict.value, request.kind.value, asked_text(request),
             request.pack or "the bank", request.who, outcome.reason,
         )  # fmt: skip
-        if outcome.verdict is Verdict.REFUSED:
-            self._refusals.note(request.who, self._clock.now_s())
-        written = request.kind.reaches_bms and outcome.verdict is not Verdict.REFUSED
-        if not request.kind.reaches_bms and outcome.verdict is Verdict.APPLIED:
-            self.changed()
-        if not written and not request.dry_run:
-            try:
-                await asyncio.to_thread(self._audit.note, request, outcome)
-            except (OSError, sqlite3.Error) as error:
-                LOG.error("the audit log %s cannot be written (%s)", self._audit.path, error)
+        await self._note(notes)
+
+    async def _note(self, notes: Sequence[Noted]) -> None:
+        try:
+            for noted in notes:
+                await asyncio.to_thread(self._audit.note, *noted)
+        except (OSError, sqlite3.Error) as error:
+            LOG.error("the audit log %s cannot be written (%s)", self._audit.path, error)
 
     def _note_unsettled(self, entry: Entry) -> None:
         desk = self._desks.get(entry.pack)
@@ -394,18 +414,3 @@ class ControlGate:
             " `cellwarden params undo %s`",
             entry.pack, entry.kind, entry.asked, entry.who, entry.verdict, entry.pack, entry.pack,
         )  # fmt: skip
-
-
-_WORST = (
-    Verdict.HALF_DONE, Verdict.ROLLED_BACK, Verdict.REFUSED, Verdict.APPLIED, Verdict.PLANNED,
-)  # fmt: skip
-
-
-def _together(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return several packs' outcomes as one: the worst verdict, all steps."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    verdict = min((outcome.verdict for outcome in outcomes), key=_WORST.index)
-    reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
-    steps = tuple(step for outcome in outcomes for step in outcome.steps)
-    return Outcome(verdict=verdict, reason="; ".join(reasons), steps=steps)

@@ -8,8 +8,9 @@ from cellwarden.errors import LinkError, LinkTimeout
 from cellwarden.interfaces import Driver, Writer
 from cellwarden.model import Reading
 
-_TURN_S = 15.0
-"""Real s to wait for the turn; a poll takes 2 s at most, opening a Bluetooth link longer."""
+_TURN_S = 5.0
+"""Real s to wait for the turn; a poll takes 2 s at most. Who opens a link has it for longer: then
+there is none."""
 
 
 class Guarded:

@@ -11,7 +11,7 @@ VOLATILE_EVERY_S = 5.0
 DURABLE_EVERY_S = 300.0
 """Real s between routine saves to flash (F35)."""
 DURABLE_ORDERS_EVERY_S = 60.0
-"""Real s between saves to flash for new orders: an automation may give one every few seconds."""
+"""Real s between saves to flash for decisions such as a block of charging."""
 LASTING_EVERY_S = 3600.0
 """Real s between saves of what was learned over days; it is large, and an hour of it is little."""
 DURABLE_STEP_PERCENT = 1.0
@@ -55,9 +55,13 @@ class Keeper:
         if durable or now_s - self._volatile_s >= self._every_s:
             self.save(state, notes, durable=durable)
 
-    def orders_changed(self, state: BankState | None) -> None:
-        """Save a new order: to memory at once, to flash unless that was written just now."""
-        self.save(state, durable=time.monotonic() - self._durable_s >= DURABLE_ORDERS_EVERY_S)
+    def orders_changed(self, state: BankState | None, *, decision: bool) -> None:
+        """Save a new order: to memory at once, to flash if it is a decision and not the next one.
+
+        What an automation sets every few seconds goes there with the routine saves.
+        """
+        since_s = time.monotonic() - self._durable_s
+        self.save(state, durable=decision and since_s >= DURABLE_ORDERS_EVERY_S)
 
     def save(
         self,

@@ -30,6 +30,8 @@ _FLAGS: Mapping[RequestKind, str] = {
     RequestKind.DISCHARGE_BLOCK: "discharge_block",
     RequestKind.FULL_CHARGE: "full_charge",
 }
+DECISIONS = frozenset({*_FLAGS, RequestKind.CHARGE_MODE, RequestKind.MEMBERSHIP})
+"""Orders that a person gives, not an automation every few seconds."""
 _MODE = "mode"
 _OUT = "out:"
 """Before the name of a pack that was taken out."""
@@ -42,6 +44,14 @@ class _Kept:
     value: float | str
     who: str
     until_s: float | None
+
+
+def values_of(orders: Orders) -> tuple[object, ...]:
+    """Return what orders want, without who wants it and until when."""
+    numbers = (getattr(orders, kind.field) for kind in _NUMBERS.values())
+    flags = (getattr(orders, field) for field in _FLAGS.values())
+    values = (None if order is None else order.value for order in (*numbers, *flags))
+    return (*values, orders.mode, orders.out)
 
 
 class OrderBook:

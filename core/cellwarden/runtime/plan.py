@@ -10,7 +10,15 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 
 from cellwarden.errors import CommandRefused
-from cellwarden.model import Parameters, Setting, SettingValue, Step, broken_rules
+from cellwarden.model import (
+    Chemistry,
+    HardwareModel,
+    Parameters,
+    Setting,
+    SettingValue,
+    Step,
+    broken_rules,
+)
 from cellwarden.model.parameters import PARAMETERS
 
 _NAMES = frozenset(field.name for field in fields(Parameters))
@@ -41,6 +49,15 @@ class Change:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """How far a setting may go, whatever a register can hold, and who says so."""
+
+    low: float | None = None
+    high: float | None = None
+    why: str
+
+
 class RulesBroken(CommandRefused):
     """Changes that cannot be planned; `problems` has one sentence for each reason."""
 
@@ -63,6 +80,7 @@ def plan(
     held: Mapping[str, SettingValue],
     table: Mapping[str, Setting],
     base: Parameters,
+    bounds: Mapping[str, Bound] | None = None,
 ) -> tuple[Change, ...]:
     """Return the writes that make these changes, in order; none for what is so already.
 
@@ -73,7 +91,9 @@ def plan(
     wanted: list[Change] = []
     for name, value in changes.items():
         try:
-            wanted.append(_change(name, value, held, table))
+            change = _change(name, value, held, table)
+            _check_bound(change, (bounds or {}).get(name))
+            wanted.append(change)
         except CommandRefused as error:
             problems.append(str(error))
     result = {**held, **{change.setting.name: change.wanted for change in wanted}}
@@ -134,6 +154,47 @@ def _change(
         wanted=wanted,
         note=f"{value:g} as the register can hold it" if off else "",
     )
+
+
+def _check_bound(change: Change, bound: Bound | None) -> None:
+    """Refuse to go beyond what cells and board stand; what is so already may stay."""
+    setting, value = change.setting, change.wanted
+    if bound is None or isinstance(value, str) or same(setting, value, change.before):
+        return
+    if bound.high is not None and value > bound.high:
+        raise CommandRefused(
+            f"{setting.name} = {value:g} is above {bound.high:g} {setting.unit}: {bound.why}"
+        )
+    if bound.low is not None and value < bound.low:
+        raise CommandRefused(
+            f"{setting.name} = {value:g} is below {bound.low:g} {setting.unit}: {bound.why}"
+        )
+
+
+def bounds_of(
+    base: Parameters, cell: Chemistry | None, board: HardwareModel | None
+) -> dict[str, Bound]:
+    """Return how far settings may go for these cells and this board (R18); None: not known.
+
+    Where the configuration itself goes beyond what the chemistry stands, its owner has allowed it.
+    """
+    found: dict[str, Bound] = {}
+    if cell is not None:
+        why = f"{cell.name} by the configuration does not stand more"
+        for name in ("cell_overvoltage_v", "charge_voltage_v"):
+            found[name] = Bound(high=max(cell.absolute_max_v, getattr(base, name)), why=why)
+        why = f"{cell.name} by the configuration does not stand less"
+        for name in ("cell_undervoltage_v", "shutdown_v"):
+            found[name] = Bound(low=min(cell.absolute_min_v, getattr(base, name)), why=why)
+    if board is not None:
+        why = f"the board {board.name} does not carry more"
+        for name in ("charge_current_max_a", "discharge_current_max_a"):
+            found[name] = Bound(high=board.continuous_current_a, why=why)
+        found["balance_current_max_a"] = Bound(high=board.balance_current_a, why=why)
+        found["cell_count"] = Bound(
+            high=board.max_cells, why=f"the board {board.name} has no leads for more"
+        )
+    return found
 
 
 def _not_writable(name: str, table: Mapping[str, Setting]) -> str:

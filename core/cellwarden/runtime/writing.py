@@ -4,15 +4,16 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from cellwarden.engine import calibration
 from cellwarden.errors import CommandRefused, FrameError, LinkError, WrongPassword
 from cellwarden.model import (
     CHEMISTRIES,
-    HARDWARE_MODELS,
     SWITCHES,
+    Chemistry,
+    HardwareModel,
     Outcome,
     PackPhase,
     PackState,
@@ -25,16 +26,19 @@ from cellwarden.model import (
     Verdict,
     preset,
 )
+from cellwarden.model.catalog import board_named
 from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.outcomes import refused
-from cellwarden.runtime.plan import Change, plan, preset_changes
+from cellwarden.runtime.plan import Change, bounds_of, plan, preset_changes
 from cellwarden.runtime.rights import ENGINE
 from cellwarden.runtime.transaction import Transaction
 
 LOG = logging.getLogger(__name__)
 
 NO_CONNECTION = "there is no connection to its BMS now"
+_AT_ONCE = 6
+"""Settings to read in one turn where each is a question of its own: 0.4 s at 9600 baud."""
 _STATES_KEPT = 5
 """How many decisions a calibration looks back on."""
 _SEEN_WITHIN_S = 8.0
@@ -55,16 +59,24 @@ class Desk:
         parameters: Parameters,
         audit: Audit,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        cell: Chemistry | None = None,
+        board: HardwareModel | None = None,
     ) -> None:
-        """`parameters` are those of the configuration."""
+        """`parameters`, `cell` and `board` are those of the configuration, as far as it says."""
         self.guarded = guarded
         self.parameters = parameters
         self.states: deque[PackState] = deque(maxlen=_STATES_KEPT)
         """The newest decisions, the last one last."""
         self.unsettled = ""
         """Why parameters are not taken before something half done is settled; empty if not."""
+        self.restoring: Mapping[str, float] = {}
+        """Values that a device held before something was left half done: those it may have again,
+        whatever its cells and board stand."""
         self._audit = audit
         self._pause = pause
+        self._cell = cell
+        self._board = board
         self._busy = asyncio.Lock()
 
     @property
@@ -95,22 +107,34 @@ class Desk:
     async def read(self) -> tuple[Mapping[str, Setting], Mapping[str, SettingValue]]:
         """Return what can be written, and all that the device holds; errors as `Writer`'s."""
         async with self.guarded.turn() as writer:
-            held = await writer.read_settings()
-            return writer.writable(), held
+            table = writer.writable()
+            if not writer.settings_behind_write:
+                return table, await writer.read_settings()
+        # Register by register it takes longer than polls may wait.
+        held: dict[str, SettingValue] = {}
+        for names in _batches(sorted(table), _AT_ONCE):
+            async with self.guarded.turn() as writer:
+                held |= await writer.read_settings(names)
+        return table, held
 
     async def do(self, request: Request) -> Outcome:
         """Do a request that may be tried; whatever goes wrong is in the outcome."""
+        if request.who == ENGINE:  # protection waits for no long transaction, only for its turn
+            return await self._do(request)
         async with self._busy:
-            try:
-                if request.kind in SWITCHES:
-                    return await self._switch(request)
-                if request.kind in (RequestKind.PARAMETERS, RequestKind.PRESET):
-                    return await self._parameters(request)
-                return await self._act(request)
-            except WrongPassword:
-                raise
-            except (CommandRefused, LinkError, FrameError) as error:
-                return refused(str(error))
+            return await self._do(request)
+
+    async def _do(self, request: Request) -> Outcome:
+        try:
+            if request.kind in SWITCHES:
+                return await self._switch(request)
+            if request.kind in (RequestKind.PARAMETERS, RequestKind.PRESET):
+                return await self._parameters(request)
+            return await self._act(request)
+        except WrongPassword:
+            raise
+        except (CommandRefused, LinkError, FrameError) as error:
+            return refused(str(error))
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -129,18 +153,22 @@ class Desk:
         return await self._carry_out(request, () if held is request.value else (change,), change)
 
     async def _parameters(self, request: Request) -> Outcome:
-        async with self.guarded.turn() as writer:
-            if not request.dry_run:
+        if not request.dry_run:
+            async with self.guarded.turn() as writer:
                 await writer.log_in()
-            table = writer.writable()
-            held = await writer.read_settings()
+        table, held = await self.read()
         changes: Mapping[str, float | None] = request.changes
         if request.kind is RequestKind.PRESET:
             changes = self._preset(request.value, held, table)
         if not changes:
             return refused("no parameter is named")
         # In a thread: with many changes it may take longer than control may wait.
-        changed = await asyncio.to_thread(plan, changes, held, table, self.parameters)
+        bounds = {
+            name: bound
+            for name, bound in bounds_of(self.parameters, self._cell, self._board_there()).items()
+            if name not in changes or self.restoring.get(name) != changes[name]
+        }
+        changed = await asyncio.to_thread(plan, changes, held, table, self.parameters, bounds)
         return await self._carry_out(request, changed)
 
     def _preset(
@@ -154,7 +182,12 @@ class Desk:
             float(held.get(name, getattr(base, name)))
             for name in ("cell_count", "design_capacity_ah")
         )
-        values = preset(str(chemistry), cell_count=int(cells), design_capacity_ah=capacity_ah)
+        values = preset(
+            str(chemistry),
+            cell_count=int(cells),
+            design_capacity_ah=capacity_ah,
+            board=self._board_there(),
+        )
         return preset_changes(values, held, table)
 
     async def _carry_out(
@@ -216,6 +249,8 @@ class Desk:
                 reason="one command to send; nothing is sent",
                 steps=(step,),
             )
+        async with self.guarded.turn() as writer:
+            await writer.log_in()
         number, problem = await self._begin(request, (step,))
         if problem:
             return refused(problem)
@@ -224,10 +259,7 @@ class Desk:
     async def _acted(self, request: Request, step: Step) -> Outcome:
         try:
             async with self.guarded.turn() as writer:
-                await writer.log_in()
                 said = await writer.act(request.kind, request.value)
-        except WrongPassword as error:
-            return refused(str(error), (step,))
         except CommandRefused as error:
             return Outcome(verdict=Verdict.ROLLED_BACK, reason=str(error), steps=(step,))
         except (LinkError, FrameError) as error:
@@ -257,12 +289,23 @@ class Desk:
             return calibration.refuse_voltage(value, states)
         return calibration.refuse_current(value, states, self._range_a())
 
-    def _range_a(self) -> float:
-        """Return the continuous current of the board, by its name; else the highest allowed."""
+    def _board_there(self) -> HardwareModel | None:
+        """Return the board that the configuration names, else the one that says it is there."""
+        if self._board is not None:
+            return self._board
         identity = self.states[-1].identity if self.states else None
-        model = HARDWARE_MODELS.get(identity.model or "") if identity else None
-        if model is not None:
-            return model.continuous_current_a
+        if identity is None or not identity.model:
+            return None
+        try:
+            return board_named(identity.model)
+        except ValueError:  # of another maker
+            return None
+
+    def _range_a(self) -> float:
+        """Return the continuous current of the board; else the highest that is allowed."""
+        board = self._board_there()
+        if board is not None:
+            return board.continuous_current_a
         return self.parameters.discharge_current_max_a
 
     def _measured(self, kind: RequestKind) -> float | None:
@@ -299,6 +342,11 @@ class Desk:
         if now is not None and isinstance(step.before, float) and abs(now - step.before) <= near:
             verdict = Verdict.ROLLED_BACK
         return Outcome(verdict=verdict, reason=reason, steps=(step,))
+
+
+def _batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for at in range(0, len(names), size):
+        yield names[at : at + size]
 
 
 _CALIBRATIONS = frozenset(

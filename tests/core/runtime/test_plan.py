@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwarden.model import CHEMISTRIES, Parameters, SettingValue, broken_rules, preset
-from cellwarden.runtime.plan import Change, RulesBroken, plan, preset_changes, same
+from cellwarden.model import (
+    CHEMISTRIES,
+    HARDWARE_MODELS,
+    Parameters,
+    SettingValue,
+    broken_rules,
+    preset,
+)
+from cellwarden.runtime.plan import Change, RulesBroken, bounds_of, plan, preset_changes, same
 from support.writable import LFP, table_of
 
 TABLE = table_of()
@@ -219,3 +226,32 @@ def test_every_order_of_asking_gives_the_same_plan() -> None:
     for order in itertools.permutations(wanted):
         changes = planned({name: wanted[name] for name in order})
         assert names(changes).index("shutdown_v") < names(changes).index("cell_undervoltage_v")
+
+
+@pytest.mark.requirement("R18")
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"charge_current_max_a": 61.0}, "the board JK-BD6A20S6P does not carry more"),
+        ({"discharge_current_max_a": 61.0}, "the board JK-BD6A20S6P does not carry more"),
+        ({"balance_current_max_a": 0.7}, "the board JK-BD6A20S6P does not carry more"),
+        ({"cell_count": 21.0}, "has no leads for more"),
+        ({"cell_overvoltage_v": 3.7}, "LiFePO4 by the configuration does not stand more"),
+        ({"shutdown_v": 2.45}, "LiFePO4 by the configuration does not stand less"),
+    ],
+)
+def test_what_cells_and_board_do_not_stand_is_refused_whatever_the_register_holds(
+    changes: dict[str, float | None], why: str
+) -> None:
+    bounds = bounds_of(LFP, CHEMISTRIES["LiFePO4"], HARDWARE_MODELS["JK-BD6A20S6P"])
+    with pytest.raises(RulesBroken, match=why):
+        plan(changes, HELD, TABLE, LFP, bounds)
+
+
+def test_what_the_configuration_allows_beyond_the_chemistry_may_be_written() -> None:
+    daring = replace(LFP, cell_overvoltage_v=3.75)
+    bounds = bounds_of(daring, CHEMISTRIES["LiFePO4"], None)
+    held: dict[str, SettingValue] = {**HELD, "cell_overvoltage_v": 3.75}
+    assert names(plan({"cell_overvoltage_v": 3.7}, held, TABLE, daring, bounds)) == [
+        "cell_overvoltage_v"
+    ]

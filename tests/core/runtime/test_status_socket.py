@@ -64,7 +64,8 @@ def test_nobody_there_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "complaint"), [(b"", "ends too early"), (b'{"a', "too early"), (b"[1]", "no status")]
+    ("answer", "complaint"),
+    [(b"", "ends too early"), (b'{"a', "too early"), (b"[1]", "no document")],
 )
 def test_an_answer_that_is_no_document_is_said_so(
     tmp_path: Path, answer: bytes, complaint: str
