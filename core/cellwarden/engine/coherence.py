@@ -143,7 +143,7 @@ class Coherence:
         still = self._stand(track.still, view)
         if steps is track.steps and still is track.still:
             return track
-        return track._replace(steps=steps, still=still)
+        return Track(steps, still, track.same_since_s, track.same, track.clock_runs)
 
     def _step(self, steps: Steps, view: View, gap_s: float | None) -> Steps:
         sum_v, current_a = view.cell_sum_v, view.reading.current_a
@@ -160,9 +160,9 @@ class Coherence:
             judged = self._judge(steps, volts, amps, ramp=ramp)
             return judged._replace(base=None, last=now, pending=False)
         volts, amps = now[0] - last[0], now[1] - last[1]
-        if -STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a:
-            return steps._replace(last=now)
-        return steps._replace(base=last, last=now, pending=True)
+        begins = not (-STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a)
+        # By position: this runs with every reading, and `_replace` is slow.
+        return Steps(last if begins else None, now, begins, *steps[3:])
 
     def _judge(self, steps: Steps, volts: float, amps: float, *, ramp: bool) -> Steps:
         """Return the steps after one whole step of voltage and current."""
@@ -209,7 +209,8 @@ class Coherence:
                 frozen=(),
             )
         unmoved = tuple([n for n in still.unmoved if cells[n] == anchor[n]])
-        low_v, high_v = min(still.low_v, sum_v), max(still.high_v, sum_v)
+        low_v = min(sum_v, still.low_v)
+        high_v = max(sum_v, still.high_v)
         frozen: tuple[int, ...] = ()
         if (
             high_v - low_v >= FROZEN_V * self._cells
@@ -218,12 +219,16 @@ class Coherence:
             and 2 * len(unmoved) < self._cells
         ):
             frozen = unmoved
-        return still._replace(
-            unmoved=unmoved,
-            low_v=low_v,
-            high_v=high_v,
-            readings=still.readings + 1,
-            frozen=frozen,
+        return Still(
+            anchor,
+            still.since_s,
+            unmoved,
+            low_v,
+            high_v,
+            still.readings + 1,
+            frozen,
+            still.sensors_c,
+            still.frozen_sensors,
         )
 
 

@@ -153,7 +153,11 @@ class Trial:
 def _all_good(channel: Channel, values: Values, last: Values, jump: float | None) -> bool:
     low, high = channel.low, channel.high
     if jump is None or len(last) < len(values):
-        return all(v is None or low <= v <= high for v in values)
+        if not values or None in values:
+            return all(v is None or low <= v <= high for v in values)
+        known: tuple[float, ...] = values  # type: ignore[assignment]  # no None inside
+        total = sum(known)  # NaN hides from min() and max(), but not from a sum
+        return low <= min(known) and max(known) <= high and total == total  # noqa: PLR0124
     for value, before in zip(values, last, strict=False):
         if value is None:
             continue
