@@ -19,7 +19,7 @@ Everything is a value of durations; the plan is made anew every EVERY_S.
 import math
 from typing import NamedTuple
 
-from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.alarms import Alarms, Fault
 from cellwarden.engine.balance_debt import Debts, debts
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_estimator import Moved
@@ -55,6 +55,14 @@ FLAT_WORK_S = 3600.0
 """Between pauses on the flat part, where there is little to see."""
 
 
+STUCK_S = 60.0
+"""A balancer has so long to stop (ours)."""
+STUCK_A = 0.1
+STUCK = Fault(
+    AlarmKind.BALANCER, "it balances although it is switched off", "no balance current flows"
+)
+
+
 class Plan(NamedTuple):
     """What is remembered; all times are durations."""
 
@@ -71,6 +79,8 @@ class Plan(NamedTuple):
     """How long this pause lasts; None while there is none."""
     ends: tuple[int, int] | None = None
     """Highest and lowest cell, from 0, when no balance current flowed last."""
+    stuck_s: float = 0.0
+    """It has been balancing for so long although it was told not to."""
 
 
 class Planner:
@@ -113,10 +123,24 @@ class Planner:
         elif paused_s is not None:
             paused_s += passed_s
         age_s = plan.age_s + passed_s
-        plan = Plan(plan.shown, plan.pair, plan.going, age_s, worked_s, paused_s, ends)
+        stuck_s = plan.stuck_s + passed_s if self._disobeys(plan, view) else 0.0
+        plan = Plan(plan.shown, plan.pair, plan.going, age_s, worked_s, paused_s, ends, stuck_s)
         if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
             return plan
         return self._think(plan, view, gauge, alarms)._replace(age_s=0.0)
+
+    def faults(self, plan: Plan) -> tuple[Fault, ...]:
+        """Return what is wrong with the balancer (F28)."""
+        return (STUCK,) if plan.stuck_s >= STUCK_S else ()
+
+    def _disobeys(self, plan: Plan, view: View) -> bool:
+        """Return whether it balances although it should not."""
+        reading = view.reading
+        works = reading.balancing is True or abs(reading.balance_current_a or 0.0) > STUCK_A
+        told_off = reading.balance_switch_on is False or (
+            self._by_cell and plan.shown is not None and not plan.shown.wanted
+        )
+        return works and told_off
 
     def _think(self, plan: Plan, view: View, gauge: Gauge, alarms: Alarms) -> Plan:
         estimate, soc = gauge.estimate, gauge.soc_percent

@@ -2,6 +2,7 @@
 
 import math
 
+from cellwarden.engine.leaks import Leaks
 from cellwarden.engine.resistance import Steps
 from cellwarden.engine.soc_cells import APART, LESS_AH, MORE_OHM
 from cellwarden.engine.soc_estimator import Estimate
@@ -14,7 +15,9 @@ RESISTANCE_KNOWN = 0.15
 """Likewise of its resistance (ours)."""
 
 
-def cell_estimates(estimate: Estimate, design_ah: float, steps: Steps) -> tuple[CellEstimate, ...]:
+def cell_estimates(
+    estimate: Estimate, design_ah: float, steps: Steps, leaks: Leaks
+) -> tuple[CellEstimate, ...]:
     """Return what is known of each cell, in order; None stands where it has not shown."""
     mean = estimate.mean
     soc, per_ah, ohmic = mean.x[SOC], mean.x[PER_AH], mean.x[OHMIC]
@@ -39,6 +42,7 @@ def cell_estimates(estimate: Estimate, design_ah: float, steps: Steps) -> tuple[
                 capacity_ah=capacity_ah if known else None,
                 capacity_sigma_ah=capacity_part * capacity_ah if known else None,
                 resistance_ohm=ohm,
+                self_discharge_a=leaks.of(number - 1, design_ah),
             )
         )
     return tuple(estimates)

@@ -24,6 +24,7 @@ from cellwarden.engine.protection import Protection, Watch
 from cellwarden.engine.ramp import Moment
 from cellwarden.engine.rule import Scene
 from cellwarden.engine.soc import Gauge, SocCounter
+from cellwarden.engine.soc_estimator import Moved
 from cellwarden.engine.switching import ALL_CLOSED, Opened, switches
 from cellwarden.engine.view import View
 from cellwarden.model import (
@@ -97,6 +98,7 @@ class Engine:
             settings.bms_soc,
         )
         self._insights = Insights(
+            pack,
             settings.cell,
             parameters,
             balances_cells=settings.balances_cells,
@@ -262,8 +264,9 @@ class Engine:
         back = memory.phase is not PackPhase.ONLINE
         fresh = senses.heard_s != memory.senses.heard_s
         gauge, watches = memory.gauge, memory.alarms.watches
+        moved: Moved | None = None
         if fresh:
-            gauge, watches = self._hear(memory, view, inputs)
+            gauge, watches, moved = self._hear(memory, view, inputs)
         if watches is not self._protection.idle:
             watches = self._protection.wait(watches, now_s)
         overdue: tuple[Missing, ...] = ()
@@ -277,7 +280,7 @@ class Engine:
             before_s, gap_s = memory.senses.heard_s, None
             if before_s is not None and view.reading.heard_s - before_s <= self._max_age_s:
                 gap_s = view.reading.heard_s - before_s
-            heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms)
+            heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms, moved)
             insight = self._insights.hear(insight, heard)
         faults = self._insights.faults(insight)
         alarms = self._alarms(memory.alarms, watches, overdue, view.reading, faults, now_s)
@@ -319,8 +322,8 @@ class Engine:
 
     def _hear(
         self, memory: PackMemory, view: View, inputs: Inputs
-    ) -> tuple[Gauge, tuple[Watch, ...]]:
-        """Return SoC and protections after a new reading."""
+    ) -> tuple[Gauge, tuple[Watch, ...], Moved | None]:
+        """Return SoC, protections and what the balancer moved, after a new reading."""
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
         counted = view if inputs.shunt_current_a is None else _by_shunt(view, inputs)
@@ -346,7 +349,7 @@ class Engine:
                 gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
             if watches[self._under].alarm is not None and before[self._under].alarm is None:
                 gauge = self._soc.anchor_empty(gauge)
-        return gauge, watches
+        return gauge, watches, moved
 
     def _alarms(
         self,
@@ -512,6 +515,7 @@ class Engine:
             balancing=memory.insight.plan.shown,
             heating=memory.insight.heat.shown,
             prediction=memory.insight.forecast.shown,
+            findings=memory.insight.findings,
         )
 
 

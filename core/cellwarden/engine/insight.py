@@ -14,12 +14,22 @@ from cellwarden.engine.counters import Bookkeeper, Tally
 from cellwarden.engine.forecast import Forecast, Forecaster
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.heating import Heat, Heater
+from cellwarden.engine.leaks import Leaks, LeakWatch
 from cellwarden.engine.resistance import Steps, StepWatch
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell
+from cellwarden.engine.soc_estimator import Moved
 from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.view import View
-from cellwarden.model import Alarm, CellEstimate, Chemistry, Inputs, Parameters, Switches
+from cellwarden.model import (
+    Alarm,
+    CellEstimate,
+    Chemistry,
+    Finding,
+    Inputs,
+    Parameters,
+    Switches,
+)
 from cellwarden.model.catalog import Curve
 
 
@@ -36,6 +46,8 @@ class Insight(NamedTuple):
     heat: Heat = Heat()
     steps: Steps = Steps()
     forecast: Forecast = Forecast()
+    leaks: Leaks = Leaks()
+    findings: tuple[Finding, ...] = ()
 
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
@@ -62,6 +74,8 @@ class Moment(NamedTuple):
     inputs: Inputs
     alarms: Alarms
     """As they were before it."""
+    moved: Moved | None
+    """What the balancer did since the reading before."""
 
 
 class Insights:
@@ -69,6 +83,7 @@ class Insights:
 
     def __init__(
         self,
+        pack: str,
         cell: Chemistry,
         parameters: Parameters,
         *,
@@ -78,12 +93,14 @@ class Insights:
     ) -> None:
         """`balances_cells`: the balancer takes orders of single cells; else it has a switch."""
         self._design_ah = parameters.design_capacity_ah
+        self.cell_count = parameters.cell_count
         self.bookkeeper = Bookkeeper(
             parameters.cell_undervoltage_v,
             parameters.cell_overvoltage_v,
             parameters.design_capacity_ah,
         )
         self._watch = StepWatch(KINDS[cell.name], parameters.design_capacity_ah)
+        self._leak_watch = LeakWatch(pack, parameters.cell_count, parameters.design_capacity_ah)
         self._forecaster = Forecaster(cell, parameters, ocv_v)
         self._heater = None if heater is None else Heater(heater, parameters)
         self.planner = Planner(cell, parameters, by_cell=balances_cells)
@@ -100,7 +117,7 @@ class Insights:
             if estimate.cells is not cells_of:
                 cells_of, cells = (
                     estimate.cells,
-                    cell_estimates(estimate, self._design_ah, insight.steps),
+                    cell_estimates(estimate, self._design_ah, insight.steps, insight.leaks),
                 )
         plan = self.planner.hear(
             insight.plan,
@@ -116,11 +133,16 @@ class Insights:
         forecast = self._forecaster.hear(
             insight.forecast, moment.view, moment.gauge, steps, moment.alarms, moment.gap_s
         )
-        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast)
+        leaks = self._leak_watch.hear(insight.leaks, moment.gauge, moment.moved, moment.gap_s)
+        findings = insight.findings
+        if leaks.rate_a is not insight.leaks.rate_a:
+            findings = self._leak_watch.findings(leaks)
+        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast, leaks, findings)
 
     def faults(self, insight: Insight) -> tuple[Fault, ...]:
         """Return what is wrong with the pack's helpers."""
-        return () if self._heater is None else self._heater.faults(insight.heat)
+        balancer = self.planner.faults(insight.plan)
+        return balancer if self._heater is None else balancer + self._heater.faults(insight.heat)
 
     def trips(self, insight: Insight, before: Sequence[Alarm], after: Sequence[Alarm]) -> Insight:
         """Return what is known after alarms came or went."""

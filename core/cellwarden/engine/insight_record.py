@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from cellwarden.engine.counters import EXTREMES, Bookkeeper, Tally, Times
 from cellwarden.engine.heating import Heat
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight
+from cellwarden.engine.leaks import Leaks, Look
 from cellwarden.model import AlarmKind, Extreme
 
 Record = dict[str, object]
@@ -16,10 +17,13 @@ def write_insight(insight: Insight, bookkeeper: Bookkeeper) -> Record:
     return {
         "counters": _write_tally(insight.tally, bookkeeper),
         "heater_energy_wh": insight.heat.energy_wh,
+        "leaks": _write_leaks(insight.leaks),
     }
 
 
-def read_insight(record: object, bookkeeper: Bookkeeper, off_for_s: float | None) -> Insight:
+def read_insight(
+    record: object, bookkeeper: Bookkeeper, cell_count: int, off_for_s: float | None
+) -> Insight:
     """Return what a record holds; a record without one, of an earlier version, begins anew.
 
     ValueError if it is damaged.
@@ -31,7 +35,45 @@ def read_insight(record: object, bookkeeper: Bookkeeper, off_for_s: float | None
     heat = Heat()
     if "heater_energy_wh" in kept:
         heat = Heat(energy_wh=_number(kept, "heater_energy_wh"))
-    return Insight(tally=_read_tally(counters, bookkeeper, off_for_s), heat=heat)
+    leaks = _read_leaks(kept.get("leaks"), cell_count, off_for_s)
+    return Insight(tally=_read_tally(counters, bookkeeper, off_for_s), heat=heat, leaks=leaks)
+
+
+def _write_leaks(leaks: Leaks) -> Record | None:
+    look = leaks.look
+    if look is None:
+        return None
+    return {
+        "moved_ah": list(leaks.moved_ah),
+        "age_s": look.age_s,
+        "ah": list(look.ah),
+        "look_sigma_ah": list(look.sigma_ah),
+        "watched_s": leaks.watched_s,
+        "rate_a": list(leaks.rate_a),
+        "sigma_a": list(leaks.sigma_a),
+    }
+
+
+def _read_leaks(record: object, count: int, off_for_s: float | None) -> Leaks:
+    """Return what is known of self-discharge; begun anew where it is of other cells."""
+    if record is None:
+        return Leaks()
+    kept = _mapping(record, "leaks")
+    moved_ah, ah, look_sigma_ah, rate_a, sigma_a = (
+        _row(kept.get(key), key) for key in ("moved_ah", "ah", "look_sigma_ah", "rate_a", "sigma_a")
+    )
+    if off_for_s is None or len(ah) != count or len(look_sigma_ah) != count:
+        return Leaks()
+    if len(rate_a) != len(sigma_a) or {len(rate_a), len(moved_ah)} - {0, count}:
+        raise ValueError("leaks is damaged")
+    look = Look(_number(kept, "age_s") + off_for_s, ah, look_sigma_ah)
+    return Leaks(moved_ah, look, False, _number(kept, "watched_s"), rate_a, sigma_a)
+
+
+def _row(record: object, name: str) -> tuple[float, ...]:
+    if not isinstance(record, list):
+        raise ValueError(f"leaks.{name} is damaged")  # noqa: TRY004  # a bad record
+    return tuple(_number({name: value}, name, -math.inf) for value in record)
 
 
 def _write_tally(tally: Tally, bookkeeper: Bookkeeper) -> Record:

@@ -120,7 +120,9 @@ def read_insight_of(
     record: Mapping[str, object], insights: Insights, off_for_s: float | None
 ) -> Insight:
     """Return that part of a record; ValueError if it is damaged, anew where there is none."""
-    insight = read_insight(record.get("insight"), insights.bookkeeper, off_for_s)
+    insight = read_insight(
+        record.get("insight"), insights.bookkeeper, insights.cell_count, off_for_s
+    )
     if "insight" not in record and record.get("full") is True:  # that charge is not counted twice
         return insight._replace(tally=insight.tally._replace(armed=False))
     return insight
