@@ -50,6 +50,13 @@ def test_every_driver_has_an_emulated_device() -> None:
     assert {*EMULATED, *RADIOS, *NODES} == set(KINDS)
 
 
+def test_every_driver_names_the_extra_that_it_needs() -> None:
+    for name, kind in KINDS.items():
+        expected = {"ble": RADIOS, "can_inverter": NODES, None: EMULATED}
+        assert name in expected[kind.extra]
+        assert kind.summary
+
+
 @contextlib.asynccontextmanager
 async def connected(bench: Bench, timeout_s: float = 1.0) -> AsyncIterator[Driver]:
     """Have an open driver whose device has been heard once."""

@@ -11,15 +11,15 @@ import pytest
 
 from cellwarden.clock import Clock
 from cellwarden.config.options import Option
-from cellwarden.errors import FrameError, LinkError, LinkTimeout
+from cellwarden.errors import LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity, LogEntry, Reading, RequestKind, Verdict
 from cellwarden_hardware import ble
 from cellwarden_hardware.codecs import jk_ble_device
 from cellwarden_hardware.codecs.jk_ble import FrameType
-from cellwarden_hardware.drivers.jk_ble import DRIVER, JkBle, JkBleOptions
+from cellwarden_hardware.drivers.jk_ble import JkBle, JkBleOptions
 from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
-from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.fixed_pack import FINE, FixedPack
 from support.jk_frames import frame
 from support.tools import missing, require_tool
 from support.written import gate_for, simulated_pack
@@ -34,33 +34,7 @@ CONFIG = """<busconfig>
 </busconfig>
 """
 
-SNAPSHOT = PackSnapshot(
-    at_s=0.0,
-    chemistry="LiFePO4",
-    cell_voltages_v=(3.3004, 3.3016, 3.3021, 3.2999),
-    current_a=-12.344,
-    temperatures_c=(21.44, -3.2),
-    mos_temperature_c=28.6,
-    soc_percent=63.4,
-    true_soc_percent=60.0,
-    capacity_ah=279.6,
-    design_capacity_ah=280.0,
-    cycles=12,
-    cycle_charge_ah=3361.2,
-    runtime_s=7265.0,
-    charge_fet_on=True,
-    discharge_fet_on=False,
-    balancing=True,
-    charge_switch_on=True,
-    discharge_switch_on=True,
-    balance_switch_on=False,
-    protections=frozenset({AlarmKind.CELL_UNDERVOLTAGE}),
-)
-
-
-class FixedPack:
-    def snapshot(self) -> PackSnapshot:
-        return SNAPSHOT
+SNAPSHOT = FINE
 
 
 @pytest.fixture
@@ -102,7 +76,7 @@ async def in_the_air(
 ) -> AsyncIterator[tuple[EmulatedJkBle, JkBle]]:
     """Yield a BMS in range, and a driver that is not yet connected."""
     async with daemon(address):
-        device = EmulatedJkBle(FixedPack(), period_s=0.05, **options)
+        device = EmulatedJkBle(FixedPack(SNAPSHOT), period_s=0.05, **options)
         await device.start(address)
         driver = driver_for(timeout_s=timeout_s)
         try:
@@ -248,24 +222,6 @@ def test_a_device_that_is_not_known_is_not_read(bus_address: str) -> None:
     run(test)
 
 
-def test_corrupt_frames_are_a_frame_error_and_the_next_one_is_fine(bus_address: str) -> None:
-    async def test() -> None:
-        async with in_the_air(bus_address, timeout_s=0.3) as (device, driver):
-            await driver.open()
-            await driver.poll()
-            device.corrupt = True
-            await asyncio.sleep(0.1)
-            with contextlib.suppress(FrameError):
-                await driver.poll()  # what came before
-            with pytest.raises(FrameError) as caught:
-                await driver.poll()
-            assert caught.value.kind == "checksum"
-            device.corrupt = False
-            assert (await driver.poll()).soc_percent == 63
-
-    run(test)
-
-
 def test_a_stream_that_stops_is_asked_for_again(bus_address: str) -> None:
     async def test() -> None:
         async with in_the_air(bus_address, timeout_s=0.1) as (device, driver):
@@ -282,30 +238,6 @@ def test_a_stream_that_stops_is_asked_for_again(bus_address: str) -> None:
             device.silent = False
             await asyncio.sleep(0.1)
             assert (await driver.poll()).soc_percent == 63
-
-    run(test)
-
-
-def test_out_of_range_ends_the_poll_at_once_and_back_in_range_it_is_found(
-    bus_address: str,
-) -> None:
-    async def test() -> None:
-        async with in_the_air(bus_address, timeout_s=30.0) as (device, driver):
-            await driver.open()
-            await driver.poll()
-            device.silent = True
-            await asyncio.sleep(0.1)
-            driver._cells = None
-            polling = asyncio.create_task(driver.poll())
-            await asyncio.sleep(0.05)
-            device.drop()
-            async with asyncio.timeout(2.0):
-                with pytest.raises(LinkError, match=f"left: {ADDRESS} has gone"):
-                    await polling
-            device.silent = False
-            await driver.open()
-            assert (await driver.poll()).soc_percent == 63
-            assert device.connections == 2
 
     run(test)
 
@@ -366,19 +298,6 @@ def test_a_computer_without_bluetooth_is_said_so(bus_address: str) -> None:
     run(test)
 
 
-def test_a_close_leaves_no_task_behind(bus_address: str) -> None:
-    async def test() -> None:
-        async with in_the_air(bus_address) as (_, driver):
-            await driver.open()
-            polling = asyncio.create_task(driver.poll())
-            await asyncio.sleep(0)
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    run(test)
-
-
 @pytest.mark.parametrize("address", ["C8:47:80:12:34", "C8-47-80-12-34-56", "hci0", ""])
 def test_an_address_has_six_bytes(address: str) -> None:
     meaning = JkBleOptions.__dataclass_fields__["port"].metadata["option"]
@@ -386,11 +305,6 @@ def test_an_address_has_six_bytes(address: str) -> None:
     assert meaning.check is not None
     assert meaning.check(address) is not None
     assert meaning.check("C8:47:80:12:34:56") is None
-
-
-def test_the_driver_is_described_for_the_configuration() -> None:
-    assert DRIVER.name == "jk-ble"
-    assert DRIVER.extra == "ble"
 
 
 def test_a_switch_and_a_setting_are_written_over_the_air(bus_address: str, tmp_path: Path) -> None:

@@ -17,41 +17,20 @@ from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import AlarmKind, Severity
 from cellwarden_hardware.codecs import jk_can
 from cellwarden_hardware.codecs.jk_can_alarms import alarms_of
-from cellwarden_hardware.drivers.jk_can import DRIVER, JkCan, JkCanOptions
+from cellwarden_hardware.drivers.jk_can import JkCan, JkCanOptions
 from cellwarden_hardware.simulator.jk_can_device import EmulatedJkCan
-from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.fixed_pack import FINE, FixedPack
 from support.multicast import free_channel
 
-SNAPSHOT = PackSnapshot(
-    at_s=0.0,
-    chemistry="LiFePO4",
+SNAPSHOT = replace(
+    FINE,
     cell_voltages_v=(3.300, 3.301, 3.302, 3.299, 3.298),
     current_a=-12.34,
-    temperatures_c=(21.4, -3.2),
-    mos_temperature_c=28.6,
-    soc_percent=63.4,
-    true_soc_percent=60.0,
     capacity_ah=280.0,
-    design_capacity_ah=280.0,
     cycles=40,
     cycle_charge_ah=11_200.0,
-    runtime_s=7265.0,
-    charge_fet_on=True,
-    discharge_fet_on=False,
-    balancing=True,
-    charge_switch_on=True,
-    discharge_switch_on=True,
-    balance_switch_on=False,
     protections=frozenset({AlarmKind.CELL_UNDERVOLTAGE, AlarmKind.LOW_SOC}),
 )
-
-
-class FixedPack:
-    def __init__(self) -> None:
-        self.now = SNAPSHOT
-
-    def snapshot(self) -> PackSnapshot:
-        return self.now
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -69,7 +48,7 @@ async def bus(
     """Yield a BMS and a driver on a multicast bus."""
     group, port = free_channel()
     link = CanLink(interface="udp_multicast", channel=group, options={"port": port})
-    device = EmulatedJkCan(FixedPack(), link, address=address, version=version)
+    device = EmulatedJkCan(FixedPack(SNAPSHOT), link, address=address, version=version)
     options = JkCanOptions(
         interface="udp_multicast",
         channel=group,
@@ -302,36 +281,6 @@ def test_a_status_is_told_once() -> None:
     run(test)
 
 
-def test_frames_cut_short_are_a_frame_error_and_whole_ones_fine_again() -> None:
-    async def test() -> None:
-        async with bus() as (device, driver):
-            device.corrupt = True
-            await asyncio.sleep(0.15)
-            driver._status.clear()
-            with pytest.raises(FrameError) as caught:
-                await driver.poll()
-            assert caught.value.kind == "incomplete"
-            device.corrupt = False
-            await asyncio.sleep(0.25)
-            driver._status.clear()
-            assert (await driver.poll()).soc_percent == 63
-
-    run(test)
-
-
-def test_another_pack_on_the_bus_is_not_heard() -> None:
-    async def test() -> None:
-        async with bus(address=1, timeout_s=0.3) as (device, driver):
-            device._address = 2
-            await asyncio.sleep(0.2)
-            driver._status.clear()
-            driver._heard.clear()
-            with pytest.raises(LinkTimeout):
-                await driver.poll()
-
-    run(test)
-
-
 def test_a_bus_that_is_not_there_is_said_so_and_leaves_nothing_open() -> None:
     async def test() -> None:
         options = JkCanOptions(channel="can99", positive_current="charging")
@@ -346,27 +295,6 @@ def test_a_bus_that_is_not_there_is_said_so_and_leaves_nothing_open() -> None:
     run(test)
 
 
-def test_a_close_leaves_nothing_behind() -> None:
-    async def test() -> None:
-        loop = asyncio.get_running_loop()
-        watched = len(loop._selector.get_map())
-        async with bus() as (_, driver):
-            await driver.poll()
-            polling = asyncio.create_task(driver.poll())
-            await asyncio.sleep(0)
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
-        assert len(loop._selector.get_map()) == watched
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    run(test)
-
-
 def test_bus_options_are_keys_with_values() -> None:
     with pytest.raises(ValueError, match="KEY=VALUE: speed"):
         JkCanOptions(channel="can0", positive_current="charging", bus_options=("speed",))
-
-
-def test_the_driver_is_described_for_the_configuration() -> None:
-    assert DRIVER.name == "jk-can"
-    assert DRIVER.extra == "can_inverter"

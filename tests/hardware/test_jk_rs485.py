@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,48 +10,23 @@ from pathlib import Path
 import pytest
 
 from cellwarden.clock import Clock
-from cellwarden.errors import FrameError, LinkError, LinkTimeout
+from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity
 from cellwarden_hardware.codecs import jk_4e57
-from cellwarden_hardware.drivers.jk_rs485 import DRIVER, JkRs485, JkRs485Options, identity_of
+from cellwarden_hardware.drivers.jk_rs485 import JkRs485, JkRs485Options, identity_of
 from cellwarden_hardware.simulator.jk_device import EmulatedJk
-from cellwarden_hardware.simulator.snapshot import PackSnapshot
+from support.fixed_pack import FINE, FixedPack
 
 ROWS = json.loads(Path(__file__).with_name("jk_4e57_frames.json").read_text())
 FRAMES = {row["id"]: bytes.fromhex(row.get("frame_hex", "")) for row in ROWS}
 CAPTURED = FRAMES["16s-b2a20s20p"]
 
-SNAPSHOT = PackSnapshot(
-    at_s=0.0,
-    chemistry="LiFePO4",
-    cell_voltages_v=(3.3004, 3.3016, 3.3021, 3.2999),
-    current_a=-12.344,
+SNAPSHOT = replace(
+    FINE,
     temperatures_c=(21.4, -3.2),
-    mos_temperature_c=28.6,
-    soc_percent=63.4,
-    true_soc_percent=60.0,
-    capacity_ah=279.6,
-    design_capacity_ah=280.0,
-    cycles=12,
-    cycle_charge_ah=3361.2,
-    runtime_s=7265.0,
-    charge_fet_on=True,
-    discharge_fet_on=False,
-    balancing=True,
-    charge_switch_on=True,
-    discharge_switch_on=True,
-    balance_switch_on=False,
     protections=frozenset({AlarmKind.CELL_UNDERVOLTAGE, AlarmKind.LOW_SOC}),
 )
-
-
-class FixedPack:
-    def __init__(self) -> None:
-        self.now = SNAPSHOT
-
-    def snapshot(self) -> PackSnapshot:
-        return self.now
 
 
 def driver_for(port: str, *, timeout_s: float = 1.0, **options: object) -> JkRs485:
@@ -65,7 +39,7 @@ async def connected(
     *frames: bytes, timeout_s: float = 1.0, **options: object
 ) -> AsyncIterator[tuple[EmulatedJk, JkRs485]]:
     """Yield a device that plays these frames first, and a driver that has its port open."""
-    device = EmulatedJk(FixedPack(), play=frames)
+    device = EmulatedJk(FixedPack(SNAPSHOT), play=frames)
     await device.start()
     driver = driver_for(device.port, timeout_s=timeout_s, **options)
     await driver.open()
@@ -291,35 +265,6 @@ def test_what_did_not_change_is_not_made_again() -> None:
 # ------------------------------------------------------------------ lines as they are
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [{"echo": True}, {"chopped": True}, {"echo": True, "chopped": True}, {"late_s": 0.05}],
-    ids=str,
-)
-def test_bad_manners_of_a_line_do_no_harm(faults: dict[str, object]) -> None:
-    async def test() -> None:
-        async with connected() as (device, driver):
-            for name, value in faults.items():
-                setattr(device, name, value)
-            for _ in range(3):
-                assert (await driver.poll()).voltage_v == 13.2
-
-    run(test)
-
-
-@pytest.mark.parametrize(
-    "noise", [b"\x00\xff" * 50, b"\x4e", b"\x4e\x57", b"\x4e\x57\xff\xff", CAPTURED[:150]], ids=len
-)
-def test_what_came_before_the_question_is_thrown_away(noise: bytes) -> None:
-    async def test() -> None:
-        async with connected() as (device, driver):
-            device.make_noise(noise)
-            await asyncio.sleep(0.01)
-            assert (await driver.poll()).voltage_v == 13.2
-
-    run(test)
-
-
 @pytest.mark.parametrize("noise", [b"\x00\xff", b"\x4e", b"\x4e\x57\x00\xff", b"\x4e\x57\xff\xff"])
 def test_noise_right_before_the_answer_does_no_harm(noise: bytes) -> None:
     async def test() -> None:
@@ -352,29 +297,6 @@ def test_requests_and_answers_of_others_are_skipped() -> None:
     run(test)
 
 
-def test_a_corrupt_answer_is_a_frame_error_and_the_next_one_is_fine() -> None:
-    async def test() -> None:
-        async with connected(CAPTURED) as (device, driver):
-            device.corrupt = True
-            with pytest.raises(FrameError) as caught:
-                await driver.poll()
-            assert caught.value.kind == "checksum"
-            device.corrupt = False
-            assert (await driver.poll()).voltage_v == 13.2
-
-    run(test)
-
-
-def test_an_answer_without_its_head_is_no_answer() -> None:
-    async def test() -> None:
-        async with connected(timeout_s=0.3) as (device, driver):
-            device.cut_head = 3
-            with pytest.raises(LinkTimeout):
-                await driver.poll()
-
-    run(test)
-
-
 def test_half_an_answer_is_incomplete_long_before_the_timeout() -> None:
     async def test() -> None:
         async with connected(CAPTURED[:200], timeout_s=30.0) as (_, driver):
@@ -382,16 +304,6 @@ def test_half_an_answer_is_incomplete_long_before_the_timeout() -> None:
                 with pytest.raises(FrameError) as caught:
                     await driver.poll()
             assert caught.value.kind == "incomplete"
-
-    run(test)
-
-
-def test_silence_is_a_timeout_that_names_pack_and_port() -> None:
-    async def test() -> None:
-        async with connected(timeout_s=0.05) as (device, driver):
-            device.silent = True
-            with pytest.raises(LinkTimeout, match=f"left: no answer on {device.port} in 0.05 s"):
-                await driver.poll()
 
     run(test)
 
@@ -437,52 +349,6 @@ def test_a_bms_that_did_not_answer_is_woken_before_the_next_question() -> None:
 # ------------------------------------------------------------------ coming and going
 
 
-def test_an_unplugged_port_ends_the_poll_at_once() -> None:
-    async def test() -> None:
-        async with connected(timeout_s=30.0) as (device, driver):
-            device.silent = True
-            polling = asyncio.create_task(driver.poll())
-            await asyncio.sleep(0.02)
-            await device.stop()
-            async with asyncio.timeout(1.0):
-                with pytest.raises(LinkError) as caught:
-                    await polling
-            assert not isinstance(caught.value, LinkTimeout)
-            with pytest.raises(LinkError):
-                await driver.poll()
-
-    run(test)
-
-
-def test_a_port_that_was_plugged_in_again_is_read_again(tmp_path: Path) -> None:
-    name = tmp_path / "usb-JK"
-
-    async def plug(device: EmulatedJk) -> None:
-        await device.start()
-        name.unlink(missing_ok=True)
-        name.symlink_to(device.port)
-
-    async def test() -> None:
-        device = EmulatedJk(FixedPack())
-        await plug(device)
-        driver = driver_for(str(name))
-        await driver.open()
-        assert (await driver.poll()).voltage_v == 13.2
-        await device.stop()
-        with pytest.raises(LinkError):
-            await driver.poll()
-        await driver.close()
-        with pytest.raises(LinkError):
-            await driver.open()
-        await plug(device)
-        await driver.open()
-        assert (await driver.poll()).voltage_v == 13.2
-        await driver.close()
-        await device.stop()
-
-    run(test)
-
-
 def test_half_a_frame_from_before_does_not_survive_reopening() -> None:
     async def test() -> None:
         async with connected(CAPTURED[:100], timeout_s=0.3) as (_, driver):
@@ -496,68 +362,9 @@ def test_half_a_frame_from_before_does_not_survive_reopening() -> None:
     run(test)
 
 
-def test_a_cancelled_poll_and_a_close_leave_nothing_behind() -> None:
-    async def test() -> None:
-        loop = asyncio.get_running_loop()
-        watched, files = len(loop._selector.get_map()), open_files()
-        async with connected() as (device, driver):
-            device.silent = True
-            polling = asyncio.create_task(driver.poll())
-            await asyncio.sleep(0.02)
-            polling.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await polling
-            device.silent = False
-            assert (await driver.poll()).voltage_v == 13.2
-        assert len(loop._selector.get_map()) == watched
-        assert open_files() == files
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    run(test)
-
-
-def test_a_tcp_gateway_works_like_a_port() -> None:
-    async def test() -> None:
-        device = EmulatedJk(FixedPack(), play=[CAPTURED])
-        await device.start()
-        serial = os.open(device.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        loop = asyncio.get_running_loop()
-
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            loop.add_reader(serial, lambda: writer.write(os.read(serial, 4096)))
-            while data := await reader.read(100):
-                os.write(serial, data)
-            loop.remove_reader(serial)
-            writer.close()
-            await writer.wait_closed()
-
-        server = await asyncio.start_server(relay, "127.0.0.1", 0)
-        driver = driver_for(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        async with server:
-            for voltage_v in (52.28, 13.2):  # a second connection works, too
-                await driver.open()
-                assert (await driver.poll()).voltage_v == voltage_v
-                await driver.close()
-                await asyncio.sleep(0.02)
-        os.close(serial)
-        await device.stop()
-
-    run(test)
-
-
-def test_the_driver_is_described_for_the_configuration() -> None:
-    assert DRIVER.name == "jk-rs485"
-    assert DRIVER.extra is None
-    built = DRIVER.build(
-        DRIVER.options(port="/dev/ttyUSB0"),
-        DriverContext(pack="left", clock=Clock(), timeout_s=1.0),
-    )
-    assert isinstance(built, JkRs485)
-
-
 def test_changes_of_the_pack_are_heard() -> None:
     async def test() -> None:
-        device = EmulatedJk(pack := FixedPack())
+        device = EmulatedJk(pack := FixedPack(SNAPSHOT))
         await device.start()
         driver = driver_for(device.port)
         await driver.open()

@@ -33,7 +33,7 @@ from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
 from cellwarden_hardware.simulator.registry import EMULATED
 from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FixedPack
-from support.hasty_loop import PatientLoop
+from support.hasty_loop import HastyLoop
 from support.multicast import free_channel
 from support.processes import Lines, Terminal
 
@@ -51,7 +51,7 @@ def scanned(**given: object) -> Coroutine[Any, Any, Scan]:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
         runner.run(test())
 
 

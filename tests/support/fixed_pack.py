@@ -29,11 +29,26 @@ SNAPSHOT = PackSnapshot(
 )
 
 
+FINE = replace(
+    SNAPSHOT,
+    cell_voltages_v=(3.3004, 3.3016, 3.3021, 3.2999),
+    current_a=-12.344,
+    temperatures_c=(21.44, -3.2),
+    mos_temperature_c=28.6,
+    soc_percent=63.4,
+    capacity_ah=279.6,
+    cycle_charge_ah=3361.2,
+    runtime_s=7265.0,
+    balance_switch_on=False,
+)
+"""Values between the digits that protocols have, to see how they are rounded."""
+
+
 class FixedPack:
     """Is `now`; its switches can be set."""
 
-    def __init__(self, **changes: object) -> None:
-        self.now = replace(SNAPSHOT, **changes)
+    def __init__(self, now: PackSnapshot = SNAPSHOT, /, **changes: object) -> None:
+        self.now = replace(now, **changes)
 
     def snapshot(self) -> PackSnapshot:
         return self.now

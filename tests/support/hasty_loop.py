@@ -9,38 +9,32 @@ import selectors
 import time
 from typing import Any
 
+_LONGEST_GRACE_S = 0.03
+"""Real time to wait before time is skipped: the kernel's terminals take a moment, a longer one on
+a busy machine. A tenth of the wait, if that is less: in short waits nothing comes."""
+
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, grace_s: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.skipped_s = 0.0
-        self._grace_s = grace_s
 
     def select(self, timeout: float | None = None) -> Any:
-        if timeout is None or timeout <= self._grace_s:
+        if not timeout or timeout < 0:
             return super().select(timeout)
-        found = super().select(self._grace_s)
+        grace_s = min(_LONGEST_GRACE_S, timeout / 10)
+        found = super().select(grace_s)
         if not found:
-            self.skipped_s += timeout - self._grace_s
+            self.skipped_s += timeout - grace_s
         return found
 
 
 class HastyLoop(asyncio.SelectorEventLoop):
     """Use with `asyncio.Runner(loop_factory=HastyLoop)`."""
 
-    grace_s = 0.002
-    """Real time to wait before time is skipped: the kernel's terminals take a moment, and longer
-    on a busy machine."""
-
     def __init__(self) -> None:
-        self._hasty = _Selector(self.grace_s)
+        self._hasty = _Selector()
         super().__init__(self._hasty)
 
     def time(self) -> float:
         return time.monotonic() + self._hasty.skipped_s
-
-
-class PatientLoop(HastyLoop):
-    """For tests in which no answer may be missed."""
-
-    grace_s = 0.02
