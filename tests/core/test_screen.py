@@ -8,10 +8,14 @@ from cellwarden.model import (
     AlarmKind,
     BankPhase,
     BankState,
+    ChargePhase,
+    Finding,
     Limit,
+    Membership,
     PackPhase,
     Reason,
     Severity,
+    Standing,
 )
 from cellwarden.runtime.status import document
 from support.states import bank_state, limits, pack_state
@@ -34,6 +38,28 @@ def test_the_bank_its_packs_and_cells_are_shown() -> None:
     assert " 3.315▲" in text
     assert " 3.300▼" in text
     assert "no alarms" in text
+
+
+def test_the_charge_phase_stands_in_the_first_line() -> None:
+    text = shown(bank_state(charge_phase=ChargePhase.ABSORPTION))
+    assert text.startswith("Battery  live  mode monitor  charging: absorption")
+
+
+def test_a_pack_that_is_not_simply_in_is_named_with_the_reason() -> None:
+    members = (
+        Membership(pack="left", standing=Standing.IN),
+        Membership(pack="right", standing=Standing.JOINING, why="two readings must agree first"),
+    )
+    text = shown(bank_state(members=members))
+    assert "right: joining: two readings must agree first" in text
+    assert "left: in" not in text
+
+
+def test_what_was_found_between_the_packs_is_told_with_its_evidence() -> None:
+    finding = Finding(
+        code="idle-pack", what="right takes no part", evidence="0.0 A of 40.0 A", confidence=0.9
+    )
+    assert "found: right takes no part (0.0 A of 40.0 A)" in shown(bank_state(findings=(finding,)))
 
 
 def test_a_limit_shows_why_and_what_clears_it() -> None:

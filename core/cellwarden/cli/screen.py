@@ -7,6 +7,8 @@ so that whatever is shown here could also be read by a program.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cellwarden.model import Standing
+
 Document = Mapping[str, Any]
 
 BOLD, DIM, RED, GREEN, YELLOW, PLAIN = (
@@ -47,7 +49,7 @@ def picture(document: Document, *, colour: bool = False) -> list[str]:
     lines = [*_head(document, bank, pen), "", *_limits(bank, pen), "", *_packs(bank, pen)]
     for pack in bank["packs"]:
         lines += _cells(pack, pen)
-    lines += ["", *_alarms(bank, pen), *_notices(bank, pen)]
+    lines += ["", *_alarms(bank, pen), *_members(bank, pen), *_notices(bank, pen)]
     if document["outputs"]:
         lines += ["", *_outputs(document["outputs"], pen)]
     return lines
@@ -73,6 +75,7 @@ def _head(document: Document, bank: Document, pen: Pen) -> list[str]:
         (
             f"{pen(bank['name'], BOLD)}  {pen(phase, PHASE_COLOURS.get(phase, RED), BOLD)}"
             f"  mode {document['mode']}"
+            + (f"  charging: {bank['charge_phase']}" if bank["charge_phase"] else "")
         ),
         "   ".join(
             (
@@ -163,6 +166,18 @@ def _alarms(bank: Document, pen: Pen) -> list[str]:
         )
         + (f"; ends when {alarm['releases']}" if alarm["releases"] else "")
         for alarm in bank["alarms"]
+    ]
+
+
+def _members(bank: Document, pen: Pen) -> list[str]:
+    """Return which packs are not simply in, and what was found between them."""
+    return [
+        pen(f"{m['pack']}: {m['standing']}{f': {why}' if (why := m['why']) else ''}", YELLOW)
+        for m in bank["members"]
+        if m["standing"] != Standing.IN.value
+    ] + [
+        pen(f"found: {finding['what']} ({finding['evidence']})", YELLOW)
+        for finding in bank["findings"]
     ]
 
 

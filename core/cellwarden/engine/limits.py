@@ -15,7 +15,7 @@ from cellwarden.engine.limit_rules import CHARGE, CVL_YIELD, DISCHARGE, VOLTAGE
 from cellwarden.engine.limit_trend import NO_TREND, Trend, follow
 from cellwarden.engine.ramp import Moment, Ramp, Slope
 from cellwarden.engine.soc import FULL_MARGIN_V
-from cellwarden.engine.view import View
+from cellwarden.engine.view import Quantity, View
 from cellwarden.model import ChargePhase, Chemistry, Limit, Limits, Parameters, Reason
 
 RISE_A_PER_S = 5.0
@@ -26,6 +26,8 @@ RISE_CVL_V_PER_S = 0.045 / 60
 HOLD_PER_S = 0.02
 """Per second, CVL gives way by this part of the highest cell's excess (ours): a cell in the knee
 follows CVL one to one, an inverter within 10 s, so the loop stays well damped."""
+NEAR_V, NEAR_K = 0.05, 5.0
+"""So far from where a trend would count, it is followed (ours)."""
 HOLD_STILL_V = 0.002
 """An excess below this is met: cells are read to 1 mV."""
 
@@ -86,7 +88,7 @@ class LimitDecider:
         """Return the limits of this step."""
         trend, yield_v = memory.trend, memory.yield_v
         if moment.fresh:
-            trend = follow(trend, facts.view)
+            trend = follow(trend, facts.view) if self._near(facts.view) else NO_TREND
             yield_v = self._yielded(yield_v, facts.view, moment.passed_s)
             facts = facts._replace(trend=trend, yield_v=yield_v)
         charge = self._charge.move(memory.charge, self._rules(stops.charge, CHARGE, facts), moment)
@@ -132,6 +134,18 @@ class LimitDecider:
         if highest is not None and highest.voltage_v >= top_v:
             return ChargePhase.ABSORPTION
         return ChargePhase.BULK
+
+    def _near(self, view: View) -> bool:
+        """Whether a protection is near enough for the trend to matter; mostly it is not."""
+        bounds, quantities = self.bounds, view.quantities
+        high, low = quantities[Quantity.CELL_MAX], quantities[Quantity.CELL_MIN]
+        warm, mos = quantities[Quantity.TEMPERATURE_MAX], quantities[Quantity.MOS_TEMPERATURE]
+        return (
+            (high is not None and high > bounds.cell_target_v - NEAR_V)
+            or (low is not None and low < bounds.cell_low_v + NEAR_V)
+            or (warm is not None and warm > bounds.warm_c - NEAR_K)
+            or (mos is not None and mos > bounds.mos_warm_c - NEAR_K)
+        )
 
     def _yielded(self, yield_v: float, view: View, passed_s: float) -> float:
         highest, bounds = view.cell_max, self.bounds
