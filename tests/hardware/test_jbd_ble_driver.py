@@ -11,11 +11,13 @@ from cellwarden.clock import Clock
 from cellwarden.errors import ConfigError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.interfaces import Driver
+from cellwarden.model import RequestKind
 from cellwarden_hardware.drivers import jbd_ble
 from cellwarden_hardware.drivers.jbd_ble import DRIVER, JbdBleOptions
 from cellwarden_hardware.simulator.jbd_ble_device import ADDRESS, EmulatedJbdBle
 from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FixedPack
+from support.written import gate_for, simulated_pack
 
 
 @pytest.fixture
@@ -127,3 +129,19 @@ def test_a_password_that_cannot_be_one_is_a_mistake_of_the_configuration(
         driver_for(module_password_file=str(tmp_path / "absent"))
     with pytest.raises(ConfigError, match="give one of them, not both"):
         JbdBleOptions(port=ADDRESS, module_password_env="A", module_password_file="b")
+
+
+def test_switches_and_settings_are_written_through_the_module(
+    bus_address: str, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        pack = simulated_pack()
+        device = EmulatedJbdBle(pack, parameters=pack.parameters, piece=20)
+        async with in_the_air(bus_address, device), gate_for(driver_for(), pack, tmp_path) as gate:
+            assert (await gate.ask(RequestKind.CHARGE_SWITCH, value=False)).good
+            assert pack.bms.charge_fet_on is False
+            outcome = await gate.change(cell_overvoltage_v=3.65, cell_undervoltage_v=2.8)
+            assert outcome.good
+            assert pack.parameters.cell_overvoltage_v == 3.65
+
+    run(test)

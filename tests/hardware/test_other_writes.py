@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,37 @@ def test_a_jbd_board_is_never_left_in_factory_mode(tmp_path: Path) -> None:
             await gate.change(dry_run=True, cell_overvoltage_v=3.7)
             assert device._unsaved is None
             assert device.settings == before
+
+    run(test)
+
+
+def test_polls_of_a_jbd_board_get_their_turn_while_its_settings_are_read(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with behind("jbd", jbd, tmp_path) as (_, gate):
+            order: list[str] = []
+            writer = gate.guarded.writer
+            assert writer is not None
+            read = writer.read_settings
+
+            async def noted(names: Any = None) -> Any:
+                order.append("read")
+                return await read(names)
+
+            writer.read_settings = noted  # type: ignore[method-assign]
+
+            async def polling() -> None:
+                while True:
+                    await gate.guarded.poll()
+                    order.append("poll")
+
+            task = asyncio.create_task(polling())
+            assert (await gate.change(dry_run=True, cell_overvoltage_v=3.65)).verdict is (
+                Verdict.PLANNED
+            )
+            task.cancel()
+            reads = [n for n, what in enumerate(order) if what == "read"]
+            assert len(reads) > 3
+            assert all(b - a == 2 for a, b in pairwise(reads))  # a poll between each two
 
     run(test)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from cellwarden.errors import CellwardenError, CommandRefused
-from cellwarden.model import PARAMETERS, Request, RequestKind, SettingValue
+from cellwarden.model import PARAMETERS, Request, RequestKind, Setting, SettingValue
 from cellwarden.runtime.audit import Entry
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.rights import OWNER
@@ -18,7 +18,7 @@ from cellwarden.runtime.status import plain
 
 Document = dict[str, object]
 
-_TEXTS = {spec.name: spec.text for spec in PARAMETERS}
+_SPECS = {spec.name: spec for spec in PARAMETERS}
 _KINDS = {kind.value: kind for kind in RequestKind}
 _MOST_ENTRIES = 10_000
 
@@ -96,19 +96,20 @@ class Office:
         table, held = await self._gate.settings(pack)
         ours = self._gate.parameters(pack)
         rows: list[Document] = []
-        for name in [*_TEXTS, *sorted(set(held) - set(_TEXTS))]:
+        for name in [*_SPECS, *sorted(set(held) - set(_SPECS))]:
             setting, value = table.get(name), held.get(name)
             if setting is None and value is None:
                 continue
+            low, high = _range(name, setting)
             rows.append(
                 {
                     "name": name,
-                    "text": _TEXTS.get(name, name.replace("_", " ")),
+                    "text": _SPECS[name].text if name in _SPECS else name.replace("_", " "),
                     "value": _rounded(value),
                     "unit": "" if setting is None else setting.unit,
                     "register": "" if setting is None else setting.register,
-                    "minimum": None if setting is None else setting.minimum,
-                    "maximum": None if setting is None else setting.maximum,
+                    "minimum": low,
+                    "maximum": high,
                     "writable": setting is not None and value is not None,
                     "engine": getattr(ours, name, None),
                 }
@@ -143,6 +144,18 @@ def _request(message: Mapping[str, object], who: str) -> Request:
         lasts_s=lasts_s,
         dry_run=message.get("dry_run") is True,
     )
+
+
+def _range(name: str, setting: Setting | None) -> tuple[float | None, float | None]:
+    """Return what may be written: what the register can hold, within the range of the page."""
+    if setting is None or setting.step is None:
+        return None, None
+    low, high = setting.minimum, setting.maximum
+    spec = _SPECS.get(name)
+    if spec is not None:
+        low = spec.minimum if low is None else max(low, spec.minimum)
+        high = spec.maximum if high is None else min(high, spec.maximum)
+    return low, high
 
 
 def _document(value: object) -> Document:
