@@ -9,12 +9,13 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from yardstick import best_s
+from yardstick import pair_s
 
 from cellwarden.links.can_frame import CanFrame
-from cellwarden_hardware.codecs import daly, jbd, jk_4e57, jk_ble, jk_can, jk_modbus
+from cellwarden_hardware.codecs import daly, daly_d2, jbd, jk_4e57, jk_ble, jk_can, jk_modbus
 from cellwarden_hardware.codecs.crc import crc16_modbus
 from cellwarden_hardware.codecs.jk_ble_cells import Layout
+from cellwarden_hardware.codecs.scanner import Scanner
 from cellwarden_hardware.simulator.jk_frame_values import CELL_INFO
 
 FRAMES = Path(__file__).resolve().parents[1] / "tests" / "hardware"
@@ -108,7 +109,8 @@ def works() -> list[tuple[str, Work, Work | None, str]]:
     answer = captured("jk_modbus", "modbus-pb2a16s15p-1510-status")
     serial = captured("jk_4e57", "16s-b2a20s20p")
     basic, sums = captured("jbd", "jbd-4s-basic"), captured("daly", "daly-90-0")
-    jbd_line, daly_line = jbd.decoder(), daly.decoder()
+    d2, cells_15 = captured("daly", "daly-d2-info"), captured("jbd", "jbd-vendor-cells-15s")
+    jbd_line, daly_line, d2_line = jbd.decoder(), daly.decoder(), Scanner(daly_d2.FRAMING)
     status = CanFrame(0x2F4, captured("jk_can", "can-real-batt-st"))
     ble = {layout: jk_ble.Decoder(layout) for layout in Layout}
     modbus, uart = jk_modbus.Decoder(), jk_4e57.Decoder()
@@ -149,6 +151,18 @@ def works() -> list[tuple[str, Work, Work | None, str]]:
             lambda: daly_sums(sums),
             "",
         ),
+        (
+            "daly D2, state of 32 cells",
+            lambda: [daly_d2.decode_reply(reply.data, 0) for reply in d2_line.feed(d2)],
+            None,
+            "",
+        ),
+        (
+            "jbd, cells of 15",
+            lambda: [jbd.decode_cells(reply.data) for reply in jbd_line.feed(cells_15)],
+            None,
+            "",
+        ),
         ("jk-can, status", lambda: jk_can.decode(status), lambda: can_status(status.data), ""),
     ]
 
@@ -158,10 +172,9 @@ def run(seconds: float) -> list[tuple[str, str, str]]:
     del seconds
     rows = []
     for what, decode, least, aim in works():
-        decode_s = best_s(decode)
+        decode_s, least_s = pair_s(decode, least or decode)
         measured = f"{decode_s * 1e6:.2f} µs"
         if least is not None:
-            least_s = best_s(least)
             measured += f" = {decode_s / least_s:.2f} x its struct ({least_s * 1e6:.2f} µs)"
         rows.append((f"decode {what}", measured, aim))
     return rows

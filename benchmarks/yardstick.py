@@ -39,6 +39,25 @@ def best_s(call: Callable[[], object], *, rounds: int = 15, least_s: float = 0.0
         gc.enable()
 
 
+def pair_s(
+    call: Callable[[], object], other: Callable[[], object], *, rounds: int = 30
+) -> tuple[float, float]:
+    """Return the time of one call of each in s, for a ratio that stands on a busy machine.
+
+    The rounds alternate and the quickest of each counts: what else runs slows both alike.
+    """
+    counts = [max(1, int(0.002 / max(_timed_s(work, 1), 1e-9))) for work in (call, other)]
+    gc.disable()
+    try:
+        times = [
+            (_timed_s(call, counts[0]) / counts[0], _timed_s(other, counts[1]) / counts[1])
+            for _ in range(rounds)
+        ]
+    finally:
+        gc.enable()
+    return min(first for first, _ in times), min(second for _, second in times)
+
+
 def yardstick_s() -> float:
     """Return the time of the yardstick in s."""
     return best_s(lambda: json.loads(DOCUMENT))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bleak.backends.scanner import AdvertisementData
 
 from cellwarden.cli import main
 from cellwarden.config.files import add
@@ -20,7 +21,8 @@ from cellwarden.host import Host
 from cellwarden.links.can import CanLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import daly, jbd, jk_4e57, jk_modbus
-from cellwarden_hardware.scan import command
+from cellwarden_hardware.drivers.ble_generic import SUPPORTED
+from cellwarden_hardware.scan import command, radio
 from cellwarden_hardware.scan.command import Scan, look
 from cellwarden_hardware.scan.found import Found, names_for
 from cellwarden_hardware.scan.progress import Progress
@@ -223,6 +225,18 @@ def test_packs_in_the_air_are_found_and_others_left_alone(
             await air.stop()
 
     asyncio.run(test())
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="aiobmsble needs Python 3.12")
+def test_other_makes_are_told_by_what_aiobmsble_knows_of_them() -> None:
+    told = AdvertisementData(
+        local_name="DL-4711", manufacturer_data={0x102: b""}, service_data={},
+        service_uuids=["0000fff0-0000-1000-8000-00805f9b34fb"], tx_power=None, rssi=-60,
+        platform_data=(),
+    )  # fmt: skip
+    driver, options = asyncio.run(radio._driver_for("00:11:22:33:44:55", told))
+    assert driver == "ble-generic"
+    assert options == {"port": "00:11:22:33:44:55", "bms": "daly_bms"}
 
 
 def test_a_computer_without_bluetooth_is_noted(
