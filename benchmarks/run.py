@@ -8,6 +8,7 @@ import bank
 import can_frames
 import decode
 import decoding
+import diagnosis
 import engine
 import homeassistant
 import modbus
@@ -21,6 +22,7 @@ PARTS = {
     "can": can_frames.run,
     "decode": decode.run,
     "codecs": decoding.run,
+    "diagnosis": diagnosis.run,
     "homeassistant": homeassistant.run,
     "engine": engine.run,
     "modbus": modbus.run,

@@ -41,12 +41,12 @@ class Measured(NamedTuple):
     current_factor: float | None
     """The device's current over the BMS's; None where it measures a part only."""
     drop_v: float | None
-    """At the highest current allowed, charging."""
+    """At the highest current allowed, either way."""
     loss_w: float | None
     """In the run, at that current."""
     set_more_v: float | None
     """What to add to the charge voltage set in the device so that the battery gets what is meant,
-    at the highest current; less current needs less of the drop."""
+    at the highest charge current; less current needs less of the drop."""
 
 
 def listen(runs: tuple[Run, ...], state: BankState) -> tuple[Run, ...]:
@@ -70,19 +70,28 @@ def listen(runs: tuple[Run, ...], state: BankState) -> tuple[Run, ...]:
 def calibration(runs: Sequence[Run], state: BankState) -> tuple[Measured, ...]:
     """Return what is known of each run, the one with the largest drop first."""
     installed_ah = state.installed_ah or 100.0
-    highest_a = 0.0
-    if state.limits is not None:
-        highest_a = max(state.limits.ccl_a, state.limits.dcl_a)
-    highest_a = highest_a or 0.2 * installed_ah
+    charge_a, discharge_a = _allowed_a(state)
+    highest_a = max(charge_a, discharge_a) or 0.2 * installed_ah
     found = [
-        _measured(run, SPREAD_C * installed_ah, highest_a)
+        _measured(run, SPREAD_C * installed_ah, highest_a, charge_a)
         for run in runs
         if run.line.n >= LEAST_LOOKS / 4
     ]
     return tuple(sorted(found, key=lambda m: -(m.drop_v or 0.0)))
 
 
-def _measured(run: Run, least_spread_a: float, highest_a: float) -> Measured:
+def _allowed_a(state: BankState) -> tuple[float, float]:
+    """Return the highest charge and discharge current of the settings, else of the limits now."""
+    known = [pack.parameters for pack in state.packs if pack.parameters is not None]
+    if known and len(known) == len(state.packs):
+        return (
+            sum(p.charge_current_max_a for p in known),
+            sum(p.discharge_current_max_a for p in known),
+        )
+    return (0.0, 0.0) if state.limits is None else (state.limits.ccl_a, state.limits.dcl_a)
+
+
+def _measured(run: Run, least_spread_a: float, highest_a: float, charge_a: float) -> Measured:
     line, fit = run.line, run.line.fit()
     looks = round(line.n)
     if fit is None or line.n < LEAST_LOOKS or line.spread_x < least_spread_a:
@@ -98,7 +107,7 @@ def _measured(run: Run, least_spread_a: float, highest_a: float) -> Measured:
         current_factor=None if by_current is None else by_current.slope,
         drop_v=ohm * highest_a,
         loss_w=ohm * highest_a**2,
-        set_more_v=offset_v + ohm * highest_a,
+        set_more_v=offset_v + ohm * charge_a,
     )
 
 
@@ -113,7 +122,8 @@ def text_of(measured: Measured) -> str:
     return (
         f"{measured.source}: {1000 * measured.resistance_ohm:.2f} ± {1000 * sigma_ohm:.2f} mΩ,"
         f" {measured.drop_v:.2f} V and {measured.loss_w:.0f} W at the highest current; reads"
-        f" {measured.offset_v:+.3f} V at no current; set {measured.set_more_v:+.2f} V there"
+        f" {measured.offset_v:+.3f} V at no current; set {measured.set_more_v:+.2f} V there for the"
+        " highest charge current"
     )
 
 

@@ -1,11 +1,11 @@
 """Runs the diagnosis beside the bank's decisions and keeps what it learned."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cellwarden.clock import Clock
 from cellwarden.diagnosis import Diagnosis, PackFacts, attach
-from cellwarden.model import BankState
+from cellwarden.model import BankState, Finding, Urgency
 from cellwarden.runtime.recognition import off_for_s
 from cellwarden.runtime.store import Saved
 from cellwarden.runtime.supervisor import attempt
@@ -39,6 +39,7 @@ class Examiner:
                     "%s: the saved diagnosis is not used (%s): it learns anew", facts.name, error
                 )
         self._memory = memory
+        self._told: frozenset[tuple[str, str, str]] = frozenset()
 
     def examined(self, state: BankState, now_s: float) -> BankState:
         """Return the decision with what is found now; as it was if the diagnosis fails."""
@@ -48,7 +49,24 @@ class Examiner:
             lambda: self._diagnosis.step(memory, state, now_s),
             lambda _: (memory, memory.findings),
         )
+        self._tell(found)
         return attach(state, found)
+
+    def _tell(self, found: Sequence[Finding]) -> None:
+        """Log each finding once, when it is new."""
+        now = frozenset((f.pack, f.code, f.where) for f in found)
+        if now == self._told:
+            return
+        for finding in found:
+            if (finding.pack, finding.code, finding.where) not in self._told:
+                LOG.log(
+                    logging.INFO if finding.urgency is Urgency.NOTE else logging.WARNING,
+                    "%s: %s (%s)",
+                    finding.pack or "bank",
+                    finding.what,
+                    finding.evidence,
+                )
+        self._told = now
 
     def report(self, state: BankState) -> dict[str, object]:
         """Return what is known now, in JSON types."""

@@ -88,6 +88,11 @@ def _recorder(
     options = settings.controller
     if options.recorder_hours == 0:
         return None
+    if options.recorder_dir is None and runtime_folder.is_relative_to(state_folder):
+        LOG.info(
+            "nothing is recorded: runtime_dir lies on the disk; set recorder_dir to do it there"
+        )
+        return None
     recorder = Recorder(
         Path(options.recorder_dir) if options.recorder_dir else runtime_folder,
         state_folder,

@@ -30,6 +30,8 @@ KEPT_FOLDER = "record-kept"
 PART_S = 600.0
 """Real s that one file holds."""
 FLUSH_S = 5.0
+GATHER_S = 2.0
+"""Real s for which events are gathered before the thread looks again."""
 BEFORE_PARTS = 2
 """Files before the one with the alarm that are kept with it: at least ten minutes."""
 AFTER_S = 300.0
@@ -55,6 +57,7 @@ class Recorder:
         self._work: queue.SimpleQueue[Step | Decision | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._alarms: frozenset[tuple[AlarmKind, str]] = frozenset()
+        self._ending = threading.Event()
         self._lost = False
         self._keep_at_s: float | None = None
         self._kept_s = float("-inf")
@@ -74,6 +77,7 @@ class Recorder:
     def stop(self, timeout_s: float = 5.0) -> None:
         """Write what is waiting, then end."""
         self._work.put(None)
+        self._ending.set()
         self._thread.join(timeout_s)
 
     # -- the thread --------------------------------------------------------------------------
@@ -100,6 +104,8 @@ class Recorder:
                 tape.take(event, now_s)
                 if isinstance(event, Decision):
                     self._watch(event.state, tape, now_s)
+                if self._work.empty():  # few wake-ups: they cost more than the work
+                    self._ending.wait(GATHER_S)
             if tape is not None and self._keep_at_s is not None:
                 self._keep(tape)
         finally:

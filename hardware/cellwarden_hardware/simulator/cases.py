@@ -9,10 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cellwarden.model import AlarmKind, DeviceAlarm, Reading, Severity
+from cellwarden.model import (
+    AlarmKind,
+    DeviceAlarm,
+    ExternalMeasurement,
+    LinkQuality,
+    Reading,
+    Severity,
+)
 from cellwarden_hardware.simulator.ailments import AILMENTS
 from cellwarden_hardware.simulator.bank import SimulatedBank
-from cellwarden_hardware.simulator.clinic import Clinic, Illness, Story
+from cellwarden_hardware.simulator.clinic import Clinic, Illness, Outside, Story
 from cellwarden_hardware.simulator.pack import SimulatedPack
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
@@ -31,6 +38,8 @@ class Sham:
     ailment: str = ""
     severity: float = 1.0
     story: Story | None = None
+    outside: Outside | None = None
+    link: LinkQuality | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,10 @@ class Case:
     ailment: str = ""
     tell: Teller | None = None
     """Instead of an ailment."""
+    others: Callable[[float], Outside] | None = None
+    """Instead of an ailment: what an inverter measures."""
+    links: Callable[[float], LinkQuality] | None = None
+    """Instead of an ailment: how the BMS answers."""
     shams: tuple[Sham, ...] = ()
     house: Mapping[str, Any] = field(default_factory=dict)
     hungry: float = 1.0
@@ -63,12 +76,18 @@ class Case:
         ills: tuple[Illness, ...] = ()
         if ailment and worth is not None:
             ills = (Illness(ailment=ailment, severity=worth, from_s=self.begins_s),)
+        outside, link = (sham.outside, sham.link) if sham is not None else (None, None)
+        if sham is None and severity is not None:
+            outside = self.others(severity) if self.others else None
+            link = self.links(severity) if self.links else None
         return Clinic(
             house(seed=seed, hungry=self.hungry, room_c=self.room_c, **self.house),
             ills,
             story,
             step_s=self.looks_s,
             obeys=self.obeys or sham is not None,
+            outside=outside,
+            link=link,
         )
 
 
@@ -209,6 +228,26 @@ def _jumping(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
     """One reading in a hundred has a wild sensor."""
     wild = round(now_s / 10.0) % 100 == 0
     return replace(reading, temperatures_c=(180.0, 21.0)) if wild else reading
+
+
+def _inverter(ohm: float, off_v: float = 0.0) -> Outside:
+    """Return what an inverter behind cables of this resistance measures."""
+
+    def outside(bank: SimulatedBank) -> ExternalMeasurement:
+        volts = math.fsum(pack.snapshot().voltage_v for pack in bank.packs) / len(bank.packs)
+        return ExternalMeasurement(
+            source="inverter",
+            voltage_v=round(volts + off_v + ohm * bank.current_a, 2),
+            current_a=round(bank.current_a, 1),
+            heard_s=bank.time_s,
+        )
+
+    return outside
+
+
+def _answers(bad: float) -> LinkQuality:
+    """Return a link of which this part of the answers is bad."""
+    return LinkQuality(connected=True, asked=1000, answered=1000, bad=round(1000 * bad))
 
 
 def _told(code: str, kind: AlarmKind) -> Case:
@@ -504,6 +543,32 @@ CASES: tuple[Case, ...] = (
         severities=(55.6, 56.8),
         within_s=600.0,
         shams=(Sham(text="nobody charges, the voltage falls", story=_settles),),
+    ),
+    Case(
+        code="link-damaged",
+        links=_answers,
+        severities=(0.05, 0.2, 0.7),
+        within_s=120.0,
+        shams=(Sham(text="one answer in a hundred is bad", link=_answers(0.01)),),
+    ),
+    Case(
+        code="cable-run",
+        others=_inverter,
+        severities=(0.003, 0.012),
+        within_s=12 * HOUR_S,
+        looks_s=LONG_S,
+        shams=(
+            Sham(text="good cables", outside=_inverter(0.0008)),
+            Sham(text="a device that reads 0.5 V too much", outside=_inverter(0.0005, 0.5)),
+        ),
+    ),
+    Case(
+        code="device-voltage",
+        others=lambda volts: _inverter(0.0005, volts),
+        severities=(0.25, 1.0),
+        within_s=12 * HOUR_S,
+        looks_s=LONG_S,
+        shams=(Sham(text="a long cable", outside=_inverter(0.006)),),
     ),
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from cellwarden.diagnosis import Diagnosis, PackFacts, attach
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
-from cellwarden.model import BankState, Finding, Reading
+from cellwarden.model import BankState, ExternalMeasurement, Finding, LinkQuality, Reading
 from cellwarden_hardware.simulator.ailments import AILMENTS, Meter
 from cellwarden_hardware.simulator.bank import SimulatedBank
 from cellwarden_hardware.simulator.pack import SimulatedPack
@@ -14,6 +14,9 @@ LOOK_S = 10.0
 
 Story = Callable[[Reading, SimulatedPack, float], Reading | None]
 """(reading, pack, time in s) → what the BMS tells instead; None: it does not answer."""
+
+Outside = Callable[[SimulatedBank], ExternalMeasurement]
+"""What somebody else measures of the house."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,9 @@ class Clinic:
     step_s: float = LOOK_S
     obeys: bool = True
     """The inverter keeps the limits it is told."""
+    outside: Outside | None = None
+    link: LinkQuality | None = None
+    """How the first pack answers."""
     first: dict[tuple[str, str], float] = field(default_factory=dict)
     """(code, where) → simulated s."""
     worst: dict[tuple[str, str], Finding] = field(default_factory=dict)
@@ -96,13 +102,18 @@ class Clinic:
         packs = []
         for n, (engine, pack) in enumerate(zip(self._engines, house.packs, strict=True)):
             self._memories[n], decided = engine.step(
-                self._memories[n], self._read(n, pack, now_s), now_s
+                self._memories[n],
+                self._read(n, pack, now_s),
+                now_s,
+                None if n else self.link,
             )
             packs.append(decided)
         self._remembered, state = self._bank.step(self._remembered, packs, now_s)
         limits = state.limits
         if limits is not None and self.obeys:
             house.set_limits(limits.cvl_v, limits.ccl_a, limits.dcl_a)
+        if self.outside is not None:
+            state = replace(state, external=(self.outside(house),))
         self.memory, findings = self.diagnosis.step(self.memory, state, now_s)
         self.state = attach(state, findings)
         for finding in findings:
