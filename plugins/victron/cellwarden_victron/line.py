@@ -7,7 +7,7 @@ send waits for `on_room`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cellwarden.errors import LinkError
@@ -163,10 +163,12 @@ class Line:
         return None
 
 
-async def within(timeout_s: float, who: str, work: Any) -> None:
-    """Await `work`, for so long; LinkError after that."""
+async def within(
+    timeout_s: float, who: str, work: Awaitable[None], silent: str = "the D-Bus daemon"
+) -> None:
+    """Await `work`, for so long; LinkError that names who was silent after that."""
     try:
         async with asyncio.timeout(timeout_s):
             await work
     except TimeoutError as error:
-        raise LinkError(who, "the D-Bus daemon does not answer") from error
+        raise LinkError(who, f"{silent} does not answer") from error

@@ -32,6 +32,9 @@ EVERY_S = 2.0
 SYSTEM_EVERY_S = 10.0
 ANSWER_S = 1.0
 """How long somebody may take to answer; one that hangs must not hold up the others."""
+HUNG_S = 60.0
+"""How long somebody who did not answer is left in peace: every question without an answer stays in
+the library's memory until the daemon gives it up."""
 RETRY_S = 10.0
 NEAR = 0.2
 """A voltage further than this part from the bank's own is of another battery."""
@@ -129,6 +132,7 @@ class Neighbours:
     system: VenusSystem = VenusSystem()
     _line: Line = field(init=False)
     _new: set[str] = field(default_factory=set)
+    _hung_until_s: dict[str, float] = field(default_factory=dict)
     _advised: str | None = None
 
     def __post_init__(self) -> None:
@@ -186,6 +190,7 @@ class Neighbours:
             return
         name, _, owner = message.body
         self.found.pop(name, None)
+        self._hung_until_s.pop(name, None)
         if owner and self._is_neighbour(name):
             self._new.add(name)
 
@@ -235,9 +240,15 @@ class Neighbours:
 
     async def _get(self, name: str, path: str) -> object:
         """Return a value, None for an invalid one, an error, or no answer in time."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._hung_until_s.get(name, 0.0):
+            return None
         try:
             async with asyncio.timeout(ANSWER_S):
                 (value,) = await self._line.ask("GetValue", to=name, path=path, interface=BUS_ITEM)
-        except (LinkError, TimeoutError):
+        except LinkError:
+            return None
+        except TimeoutError:
+            self._hung_until_s[name] = now_s + HUNG_S
             return None
         return plain(value)

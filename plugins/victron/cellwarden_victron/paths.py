@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cellwarden import __version__
 from cellwarden.model import AlarmKind, BankState
-from cellwarden_victron import faults, history, sources
+from cellwarden_victron import details, faults, history, sources
 from cellwarden_victron.controls import BANK_CONTROLS, PACK_CONTROLS, Control
 from cellwarden_victron.rows import RARE_S, SLOW_S, About, Own, Path
 
@@ -129,12 +129,12 @@ MOVING: tuple[Path[BankState], ...] = (
     Path("/Info/ChargeModeDebug", "s", sources.chain_of(lambda x: x.charge_voltage), "C"),
     Path("/Info/ChargeLimitation", "s", sources.reason_of(lambda x: x.charge_current), "C"),
     Path("/Info/DischargeLimitation", "s", sources.reason_of(lambda x: x.discharge_current), "C"),
-    Path("/Info/HeatingPower", "d", sources.heating_power_w, "C", "W", 0, SLOW_S),
-    Path("/Info/HeatingCurrent", "d", sources.heating_current_a, "C", "A", 1, SLOW_S),
+    Path("/Info/HeatingPower", "d", details.heating_power_w, "C", "W", 0, SLOW_S),
+    Path("/Info/HeatingCurrent", "d", details.heating_current_a, "C", "A", 1, SLOW_S),
     Path("/Info/HeatingTemperatureStart", "d",
-         sources.parameter("charge_undertemperature_c"), "C", "°C", 1, RARE_S),
+         details.parameter("charge_undertemperature_c"), "C", "°C", 1, RARE_S),
     Path("/Info/HeatingTemperatureStop", "d",
-         sources.parameter("charge_undertemperature_recovery_c"), "C", "°C", 1, RARE_S),
+         details.parameter("charge_undertemperature_recovery_c"), "C", "°C", 1, RARE_S),
     # Extremes.
     Path("/System/MinCellVoltage", "d",
          sources.voltage_v(lambda s: s.cell_min), "SGM", "V", 3, SLOW_S),
@@ -166,8 +166,8 @@ MOVING: tuple[Path[BankState], ...] = (
     Path("/System/NrOfModulesBlockingDischarge", "i",
          lambda s: sum(not p.discharge_allowed for p in s.online), "GM"),
     # Switches: for information, Venus obeys the current limits.
-    Path("/Balancing", "i", sources.balancing, "GM", every_s=SLOW_S),
-    Path("/Heating", "i", sources.heating, "C"),
+    Path("/Balancing", "i", details.balancing, "GM", every_s=SLOW_S),
+    Path("/Heating", "i", details.heating, "C"),
     Path("/Io/AllowToCharge", "i", sources.charge_allowed, "GM", urgent="fall"),
     Path("/Io/AllowToDischarge", "i", sources.discharge_allowed, "GM", urgent="fall"),
     Path("/Io/AllowToBalance", "i", sources.any_pack("balance_switch_on"), "C"),
@@ -223,8 +223,8 @@ def cell_rows(cells: int, sensors: int) -> tuple[Path[BankState], ...]:
             row
             for n in range(cells)
             for row in (
-                Path(f"/Voltages/Cell{n + 1}", "d", sources.cell_v(n), "C", "V", 3, SLOW_S),
-                Path(f"/Balances/Cell{n + 1}", "i", sources.cell_balances(n), "C", every_s=SLOW_S),
+                Path(f"/Voltages/Cell{n + 1}", "d", details.cell_v(n), "C", "V", 3, SLOW_S),
+                Path(f"/Balances/Cell{n + 1}", "i", details.cell_balances(n), "C", every_s=SLOW_S),
             )
         ),
         *(
@@ -232,7 +232,7 @@ def cell_rows(cells: int, sensors: int) -> tuple[Path[BankState], ...]:
             for n in range(min(sensors, 4))
             for row in (
                 Path(f"/System/Temperature{n + 1}", "d",
-                     sources.sensor_c(n), "C", "°C", 1, SLOW_S),
+                     details.sensor_c(n), "C", "°C", 1, SLOW_S),
                 Path(f"/System/Temperature{n + 1}Name", "s", _named(f"T{n + 1}"), "C",
                      by_alarms=True),
             )

@@ -117,6 +117,7 @@ class Presence:
         waited_s = now_s - self._began_s
         unique = self._place.unique(state)
         if unique is None and waited_s < IDENTITY_PATIENCE_S:
+            self.retry_at = None  # the next decision is soon enough
             return
         known = None if self._items is None else self._items.shape
         self._items = Items(shape_of(state, bms=self._place.bms, known=known))
@@ -152,7 +153,7 @@ class Presence:
 
     async def stay_away(self) -> None:
         """Leave if the service is there."""
-        self.retry_at = None
+        self.retry_at = self._began_s = None
         if self.service.connected:
             await self.leave()
             LOG.warning("%s left the bus: no battery data", self.service.name)

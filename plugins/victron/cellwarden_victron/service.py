@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from cellwarden.errors import LinkError
+from cellwarden.runtime.supervisor import attempt_async
 from cellwarden_victron.busitem import REFUSED, BusItems
 from cellwarden_victron.dbus_library import DBusLibrary
 from cellwarden_victron.items import Items, changes
@@ -104,7 +105,7 @@ class BatteryService:
             self._settings = DeviceSettings(
                 self._line, self._library, unique, Choices(about.device_instance, about.custom_name)
             )
-            await within(timeout_s, self.name, self._find_settings(must=must_have_settings))
+            await self._find_settings(timeout_s, must=must_have_settings)
             self._show(items, writable, values)
             await within(timeout_s, self.name, self._line.take_name(self.name))
         except BaseException:
@@ -161,12 +162,13 @@ class BatteryService:
 
     # -- settings ----------------------------------------------------------------------------
 
-    async def _find_settings(self, *, must: bool) -> None:
-        assert self._settings is not None
-        await self._line.listen(APPEARED)
-        await self._settings.listen()
+    async def _find_settings(self, timeout_s: float, *, must: bool) -> None:
+        settings = self._settings
+        assert settings is not None
+        await within(timeout_s, self.name, self._line.listen(APPEARED))
+        await within(timeout_s, self.name, settings.listen())
         try:
-            await self._settings.register()
+            await within(timeout_s, self.name, settings.register(), SETTINGS)
         except LinkError as error:
             if must or not self._line.connected:
                 raise
@@ -250,16 +252,23 @@ class BatteryService:
 
     async def _answer_write(self, call: Any, path: str, value: object) -> None:
         """Have it written, and answer unless the connection has been lost meanwhile."""
-        code, connection = REFUSED, self._connections
-        try:
-            if path != CUSTOM_NAME:
-                code = await self._write(path, value)
-            elif self._settings is not None and self.settings_found:
-                code = await self._settings.rename(value)
-        except LinkError as error:
-            LOG.warning("%s: %s", self.name, error)
+        connection = self._connections
+        code = await attempt_async(
+            f"{self.name}: writing {path}", lambda: self._written(path, value), lambda _: REFUSED
+        )
         if connection == self._connections:
             self._reply_to_write(call, code)
+
+    async def _written(self, path: str, value: object) -> int:
+        if path != CUSTOM_NAME:
+            return await self._write(path, value)
+        if self._settings is None or not self.settings_found:
+            return REFUSED
+        try:
+            return await self._settings.rename(value)
+        except LinkError as error:
+            LOG.warning("%s: %s", self.name, error)
+            return REFUSED
 
     def _reply_to_write(self, call: Any, code: int) -> None:
         if self._messages is not None and self._wants_reply(call) and self._line.connected:

@@ -49,6 +49,9 @@ class Client:
     def on_owner(self, name, old, new):
         self.owners.append("here" if new else "gone")
 
+    def own(self, name):
+        return self.bus.request_name(name)
+
     def owned(self, name=None):
         return self.bus.name_has_owner(name or self.name)
 

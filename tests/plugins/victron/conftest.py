@@ -260,6 +260,14 @@ class VenusSettings:
         if process is not None:
             process.end()
 
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.process.send_signal(signal.SIGCONT)
+
     def say(self, do: str, path: str, value: str) -> None:
         """`set` tells of it by PropertiesChanged, `batch` by ItemsChanged."""
         assert self._process is not None

@@ -166,6 +166,8 @@ def test_who_hangs_leaves_or_forgets_its_value_is_no_longer_reported(play, gx, q
         await w.until(lambda: heard("solarcharger.ttyO1", "vebus.ttyO5"))
         gx.say(MULTI, hangs=True)
         await w.until(lambda: heard("solarcharger.ttyO1"))
+        # It is left in peace for a minute: questions without an answer would pile up.
+        assert set(w.output._neighbours._hung_until_s) == {MULTI}
         gx.say(MPPT, gone=True)
         await w.until(heard)
         assert MPPT not in w.output.status()["neighbours"]

@@ -465,6 +465,32 @@ def test_a_caller_that_wants_no_reply_gets_none(play):
     play(scenario)
 
 
+def test_while_a_pack_waits_for_its_serial_number_nothing_spins(play):
+    async def scenario(w):
+        # The first try fails, for the name is taken; then the BMS forgets who it is.
+        async with w.another_client() as other:
+            await other.ask("own", name="com.victronenergy.battery.test_left")
+            w.put(packs=(pack_state("left"),))
+            await w.appears()
+        w.put(packs=(pack_state("left", identity=None),))
+        loop, turns = asyncio.get_running_loop(), 0
+        end_s = loop.time() + 2.0  # the next try would come within 1.2 s
+        turns = 0
+        original = w.feed.next
+
+        async def counted(timeout_s=None):
+            nonlocal turns
+            turns += 1
+            return await original(timeout_s)
+
+        w.feed.next = counted
+        while loop.time() < end_s:  # noqa: ASYNC110  # nothing happens, that is the point
+            await asyncio.sleep(0.05)
+        assert turns < 10
+
+    play(scenario, packs=True)
+
+
 def test_a_daemon_that_hangs_does_not_hold_up_the_stop(play, bus):
     async def scenario(w):
         w.put()

@@ -143,6 +143,38 @@ def test_on_a_gx_the_settings_are_waited_for(play, venus_settings, monkeypatch, 
     play(scenario)
 
 
+def test_settings_that_hang_keep_no_battery_off_the_bus(play, venus_settings, monkeypatch):
+    monkeypatch.setattr("cellwarden_victron.presence.BUS_TIMEOUT_S", 0.5)
+    venus_settings.start()
+
+    async def scenario(w):
+        venus_settings.freeze()
+        w.put()
+        await w.appears()
+        assert await w.client.get("/DeviceInstance") == ["i", 1]
+        reply = await w.client.ask("set_value", path="/CustomName", value="x", kind="String")
+        assert reply["value"] == ["i", 2]
+        venus_settings.thaw()
+
+    play(scenario)
+
+
+def test_a_writer_is_answered_when_the_gate_breaks(play):
+    async def scenario(w):
+        def broken(request):
+            raise RuntimeError("the gate is broken")
+
+        w.gate.answer = broken
+        w.put()
+        await w.appears()
+        path = "/Settings/ForceChargingOff"
+        reply = await w.client.ask("set_value", path=path, value=1, kind="Int32")
+        assert reply["value"] == ["i", 2]
+        assert await w.client.get("/Soc") == ["d", 64.0]
+
+    play(scenario)
+
+
 def test_uninstalling_takes_our_settings_away_and_no_others(bus, library, venus_settings):
     from cellwarden_victron.gx.forget import forget
 
