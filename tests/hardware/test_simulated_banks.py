@@ -117,36 +117,6 @@ def test_with_more_sun_than_the_packs_may_take_the_limit_is_used_but_not_passed(
     assert plant.tripped() == set()
 
 
-def test_a_pack_whose_breaker_opens_is_found_and_not_counted_on() -> None:
-    designs = unequal(3, 2, cells=4, capacity_ah=100.0)
-    plant = Plant(designs, cycle_s=2.0, start_h=12.0)
-    plant.run(0.1)
-    left_out = plant.house.packs[1]
-    plant.house.packs = (plant.house.packs[0], plant.house.packs[2])
-    all_packs = (plant.house.packs[0], left_out, plant.house.packs[1])
-    left_out.impose(0.0)
-
-    def readings() -> None:
-        plant.house.packs, hidden = all_packs, plant.house.packs
-        try:
-            plant.decide()
-        finally:
-            plant.house.packs = hidden
-
-    standing = Standing.IN
-    for n in range(900):
-        plant.house.step(2.0, 40.0 if n % 20 < 10 else 20.0)
-        left_out.carry(2.0, 0.0)
-        plant.now_s += 2.0
-        readings()
-        standing = plant.state.members[1].standing
-        if standing is not Standing.IN:
-            break
-    assert standing in {Standing.IDLE, Standing.JOINING}
-    assert plant.state.capacity_ah == pytest.approx(200.0, rel=0.25)
-    assert plant.state.members[1].charge_share_a == 0.0
-
-
 scripts = st.lists(
     st.tuples(st.integers(0, 2), st.integers(5, 200), st.integers(5, 60)), max_size=3
 )

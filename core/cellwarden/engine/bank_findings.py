@@ -127,17 +127,25 @@ def _circulating(scene: Scene) -> Iterable[Finding]:
 
 
 def _idle(scene: Scene) -> Iterable[Finding]:
+    """Find packs that let current through and take no part all the same."""
     for pack, part in zip(scene.packs, scene.parts, strict=True):
         if part.standing is Standing.IDLE:
-            yield Finding(
-                code="idle-pack",
-                what=f"{pack.pack} takes no part: its breaker, fuse or a lug is open",
-                evidence="its BMS lets current through, but load steps of the bank leave it out"
-                f" (all together {scene.total_a or 0.0:+.1f} A)",
-                confidence=0.9,
-                pack=pack.pack,
-                urgency=Urgency.NOW,
+            evidence = (
+                "its BMS lets current through, but load steps of the bank leave it out"
+                f" (all together {scene.total_a or 0.0:+.1f} A)"
             )
+        elif part.apart and not (part.charge_fet_on is part.discharge_fet_on is False):
+            evidence = f"its BMS lets current through, but {part.why}"
+        else:
+            continue
+        yield Finding(
+            code="idle-pack",
+            what=f"{pack.pack} takes no part: its breaker, fuse or a lug is open",
+            evidence=evidence,
+            confidence=0.9,
+            pack=pack.pack,
+            urgency=Urgency.NOW,
+        )
 
 
 def _stiff(scene: Scene) -> Iterable[Finding]:

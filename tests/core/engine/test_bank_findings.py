@@ -82,6 +82,16 @@ def test_an_idle_pack_is_urgent_and_says_where_to_look() -> None:
     assert "breaker, fuse or a lug" in finding.what
 
 
+@pytest.mark.parametrize(("fet_on", "told"), [(True, {"idle-pack"}), (False, set())])
+def test_a_pack_apart_from_the_bank_is_idle_unless_its_own_bms_holds_it_open(fet_on, told) -> None:
+    apart = Part(
+        Standing.JOINING, "its voltage is 2.0 V above the bank's", 0.0,
+        charge_fet_on=fet_on, discharge_fet_on=fet_on, apart_since_s=0.0,
+    )  # fmt: skip
+    parts = [Part(Standing.IN, "", 0.0), apart, Part(Standing.IN, "", 0.0)]
+    assert {f.code for f in found_after(scene(parts=parts))} == told
+
+
 def test_a_pack_that_carries_too_little_has_a_higher_resistance() -> None:
     contacts = (UNKNOWN, Contact(resistance_ohm=0.031, steps=9), UNKNOWN)
     (finding,) = found_after(scene(conductances=(1.2, 0.6, 1.2), contacts=contacts))
