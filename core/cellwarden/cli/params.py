@@ -132,13 +132,11 @@ def ask(arguments: argparse.Namespace, message: Mapping[str, object]) -> dict[st
     from cellwarden.errors import LinkError  # noqa: PLC0415
     from cellwarden.runtime import control  # noqa: PLC0415
 
-    folder = runtime_folder(arguments)
-    if (folder / control.SOCKET_NAME).exists():
-        try:
-            return control.ask(folder, message)
-        except LinkError as error:
-            if not isinstance(error.__cause__, ConnectionRefusedError):
-                raise  # it runs, and has said no
+    try:
+        return control.ask(runtime_folder(arguments), message)
+    except LinkError as error:
+        if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+            raise  # it runs, and has said no
     return _alone(arguments, message)
 
 

@@ -30,7 +30,7 @@ from cellwarden.runtime.audit import Audit, Entry, asked_text
 from cellwarden.runtime.notes import FewNotes, Noted
 from cellwarden.runtime.orders import DECISIONS, OrderBook, values_of
 from cellwarden.runtime.outcomes import refused, together
-from cellwarden.runtime.rights import ENGINE, ENGINES_NAME, Patience, Rights
+from cellwarden.runtime.rights import ENGINE, ENGINES_NAME, Patience, Right, Rights, needed
 from cellwarden.runtime.supervisor import attempt_async
 from cellwarden.runtime.writing import NO_CONNECTION, Desk
 
@@ -42,6 +42,7 @@ _HALF_DONE = (
     " `cellwarden params finish {pack}` or `cellwarden params undo {pack}`"
 )
 _QUIET = frozenset({Verdict.APPLIED, Verdict.PLANNED})
+_WROTE = frozenset({Verdict.APPLIED, Verdict.ROLLED_BACK, Verdict.HALF_DONE})
 _STOP_S = 5.0
 """Real s that a transaction has to end when the controller stops."""
 
@@ -99,6 +100,8 @@ class ControlGate:
         # F47, ours: a person who errs waits a minute, a program that floods is shut out.
         self._refusals = Patience(20, 60.0, 60.0)
         self._passwords = Patience(3, 300.0, 300.0)
+        # Ours: the memory of a BMS stands some 10 000 writes; an automation must not use them up.
+        self._settings_written = Patience(30, 3600.0, 3600.0)
         self._notes = FewNotes()
 
     # -- for outputs -----------------------------------------------------------------------------
@@ -327,6 +330,13 @@ class ControlGate:
             return refused(
                 f"{desk.pack}: the settings password was wrong too often: wait {wait_s:.0f} s"
             )
+        tame = needed(request.kind) is Right.SETTINGS and self._rights.is_output(request.who)
+        key = f"{request.who} {desk.pack}"
+        if tame and (wait_s := self._settings_written.wait_s(key, self._clock.now_s())):
+            return refused(
+                f"{desk.pack}: too many changes of settings, whose memory wears out: wait"
+                f" {wait_s:.0f} s"
+            )
         try:
             outcome = await desk.do(request)
         except WrongPassword as error:
@@ -334,6 +344,8 @@ class ControlGate:
             count = self._passwords.count[desk.pack]
             return refused(f"{error} (wrong {count} {'time' if count == 1 else 'times'})")
         self._passwords.forget(desk.pack)
+        if tame and outcome.verdict in _WROTE and outcome.steps:
+            self._settings_written.note(key, self._clock.now_s())
         if outcome.verdict is Verdict.HALF_DONE:
             for entry in await asyncio.to_thread(self.unsettled):
                 self._note_unsettled(entry)

@@ -5,7 +5,7 @@ them, and ordered so that no state on the way breaks a rule that the device kept
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 
@@ -92,15 +92,16 @@ def plan(
     for name, value in changes.items():
         try:
             change = _change(name, value, held, table)
-            _check_bound(change, (bounds or {}).get(name))
-            wanted.append(change)
         except CommandRefused as error:
             problems.append(str(error))
-    result = {**held, **{change.setting.name: change.wanted for change in wanted}}
-    problems += _broken(base, result, {change.setting.name for change in wanted})
+            continue
+        wanted.append(change)  # also where it goes too far: every broken rule is told
+        problems += _too_far(change, value, (bounds or {}).get(name))
+    needed = [c for c in wanted if not same(c.setting, c.wanted, c.before)]
+    result = {**held, **{change.setting.name: change.wanted for change in needed}}
+    problems += _broken(base, result, {change.setting.name for change in needed})
     if problems:
         raise RulesBroken(problems)
-    needed = [c for c in wanted if not same(c.setting, c.wanted, c.before)]
     return _in_order(needed, held, base)
 
 
@@ -142,11 +143,6 @@ def _change(
         raise CommandRefused(f"{name}: the device does not tell it now, so it could not be undone")
     assert setting.step is not None  # parameters are numbers
     wanted = rounded(value, setting.step)
-    low, high = setting.minimum, setting.maximum
-    outside = (low is not None and wanted < low) or (high is not None and wanted > high)
-    if outside and not same(setting, wanted, held[name]):
-        span = f"{_text(low, 'any')}..{_text(high, 'any')} {setting.unit}".rstrip()
-        raise CommandRefused(f"{name} = {value:g} is outside {span}, which this device can hold")
     off = abs(wanted - value) > _ROUNDING * max(1.0, abs(value))
     return Change(
         setting=setting,
@@ -156,19 +152,19 @@ def _change(
     )
 
 
-def _check_bound(change: Change, bound: Bound | None) -> None:
-    """Refuse to go beyond what cells and board stand; what is so already may stay."""
+def _too_far(change: Change, asked: float | None, bound: Bound | None) -> Iterator[str]:
+    """Yield what register, cells or board do not stand; what is so already may stay."""
     setting, value = change.setting, change.wanted
-    if bound is None or isinstance(value, str) or same(setting, value, change.before):
+    if isinstance(value, str) or same(setting, value, change.before):
         return
-    if bound.high is not None and value > bound.high:
-        raise CommandRefused(
-            f"{setting.name} = {value:g} is above {bound.high:g} {setting.unit}: {bound.why}"
-        )
-    if bound.low is not None and value < bound.low:
-        raise CommandRefused(
-            f"{setting.name} = {value:g} is below {bound.low:g} {setting.unit}: {bound.why}"
-        )
+    low, high = setting.minimum, setting.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        span = f"{_text(low, 'any')}..{_text(high, 'any')} {setting.unit}".rstrip()
+        yield f"{setting.name} = {asked:g} is outside {span}, which this device can hold"
+    elif bound is not None and bound.high is not None and value > bound.high:
+        yield f"{setting.name} = {asked:g} is above {bound.high:g} {setting.unit}: {bound.why}"
+    elif bound is not None and bound.low is not None and value < bound.low:
+        yield f"{setting.name} = {asked:g} is below {bound.low:g} {setting.unit}: {bound.why}"
 
 
 def bounds_of(

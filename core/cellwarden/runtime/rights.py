@@ -50,6 +50,10 @@ class Rights:
         """`outputs` by their names in the configuration."""
         self._outputs = dict(outputs)
 
+    def is_output(self, who: str) -> bool:
+        """Return whether an asker is an output, neither a person here nor the engine."""
+        return who.removeprefix("output ") in self._outputs
+
     def of(self, who: str) -> Right:
         """Return the right of an asker; whoever is not known may give orders and no more."""
         if who == ENGINE:

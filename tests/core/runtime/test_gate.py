@@ -540,3 +540,12 @@ def test_a_calibration_counts_only_when_the_readings_show_it(
     world.run(scenario)
     assert outcomes[0].verdict is verdict
     assert pack.acted == [(K.CALIBRATE_VOLTAGE, 52.5)]
+
+
+def test_an_automation_cannot_wear_out_the_memory_of_a_bms(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    requests = [change(charge_current_max_a=20.0 + n) for n in range(31)]
+    outcomes = world.ask(*requests, change("params", charge_current_max_a=85.0))
+    assert all(outcome.good for outcome in outcomes[:30])
+    assert "memory wears out: wait 3600 s" in outcomes[30].reason
+    assert outcomes[31].good  # the person at the computer goes on

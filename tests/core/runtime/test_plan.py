@@ -67,6 +67,16 @@ def test_what_is_so_already_is_not_written() -> None:
         ({"charge_overtemperature_c": 50.0}, "charge_overtemperature_recovery_c"),
         ({"charge_undertemperature_recovery_c": 0.0}, "charge_undertemperature_c"),
         ({"discharge_overtemperature_c": 45.0}, "discharge_overtemperature_recovery_c"),
+        ({"charge_overtemperature_recovery_c": 4.0}, "charge_undertemperature_recovery_c"),
+        ({"pack_overvoltage_recovery_v": 57.6}, "pack_overvoltage_v"),
+        ({"pack_undervoltage_recovery_v": 43.2}, "pack_undervoltage_v"),
+        ({"pack_overvoltage_v": 55.2}, "charge_voltage_v"),
+        ({"pack_undervoltage_v": 48.0}, "discharge_voltage_v"),
+        ({"charge_voltage_v": 3.6}, "cell_overvoltage_v"),
+        ({"charge_voltage_v": 3.0}, "discharge_voltage_v"),
+        ({"discharge_voltage_v": 2.7}, "cell_undervoltage_v"),
+        ({"balance_start_v": 3.601}, "cell_overvoltage_v"),
+        ({"charge_current_max_a": 300.0}, "charge_current_peak_a"),
     ],
 )
 def test_each_ordering_rule_refuses_alone(changes: dict[str, float | None], broken: str) -> None:
@@ -255,3 +265,9 @@ def test_what_the_configuration_allows_beyond_the_chemistry_may_be_written() -> 
     assert names(plan({"cell_overvoltage_v": 3.7}, held, TABLE, daring, bounds)) == [
         "cell_overvoltage_v"
     ]
+
+
+def test_what_a_device_holds_already_can_be_written_back_whatever_it_is() -> None:
+    """An exported file can be imported on the device that it came from."""
+    held: dict[str, SettingValue] = {**HELD, "cell_difference_max_v": 0.0, "shutdown_v": 2.9}
+    assert plan({name: float(value) for name, value in held.items()}, held, TABLE, LFP) == ()
