@@ -479,7 +479,9 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
-        number=49, what="no processor time for ten seconds", must="no burst of stale decisions",
+        number=49, what="no processor time for ten seconds",
+        must="limits begin at 0 again; no burst of stale decisions", within_s=1,
+        inject=_clock(10.0), shows=Must(**BOTH),
         elsewhere=(f"{_CONTROLLER}::test_no_burst_of_cycles_after_a_pause",),
     ),
     Fault(

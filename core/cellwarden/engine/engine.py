@@ -208,12 +208,20 @@ class Engine:
         if now_s < memory.at_s:
             memory = shifted(memory, now_s - memory.at_s)
         senses = memory.senses
+        online = memory.phase is PackPhase.ONLINE
+        if reading is not None and online and self._overdue(senses, now_s):
+            # Nobody looked for too long (F49): it was lost, whatever comes now.
+            memory, _ = self._silent(memory, senses, now_s, link)
+            senses = memory.senses
         if reading is not None:
             senses = self._plausibility.hear(senses, reading, now_s)
-        if senses.heard_s is None or now_s - senses.heard_s > self._max_age_s:
+        if senses.heard_s is None or self._overdue(senses, now_s):
             return self._silent(memory, senses, now_s, link)
         assert senses.view is not None
         return self._online(memory, senses, senses.view, now_s, link, inputs)
+
+    def _overdue(self, senses: Senses, now_s: float) -> bool:
+        return senses.heard_s is not None and now_s - senses.heard_s > self._max_age_s
 
     def failed(self, memory: PackMemory, now_s: float, reason: str) -> PackState:
         """Return a safe state for a pack whose step raised (F48)."""

@@ -110,6 +110,16 @@ def test_the_quality_of_the_link_is_passed_on() -> None:
         bench.hear()
 
 
+def test_after_a_time_in_which_nobody_looked_the_limits_begin_at_0_again() -> None:
+    """F49: the processor was away, so no step said that the pack was lost."""
+    bench = Bench()
+    bench.settle(60)
+    state = bench.hear(10.0)
+    assert (state.limits.ccl_a, state.limits.dcl_a) == (0, 0)
+    assert state.limits.charge_current.binding.rule == "start-up"
+    assert bench.settle(60).limits.dcl_a == 100
+
+
 @pytest.mark.parametrize("back_s", [0.5, 3600.0, 1e6])
 def test_a_clock_that_goes_back_changes_no_age_and_no_timer(back_s: float) -> None:
     bench = Bench()
