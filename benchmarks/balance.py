@@ -99,11 +99,15 @@ def live(seed: int, *, planned: bool, curve: bool) -> Run:
             balances_cells=planned,
         )
     )
-    meter, memory, now_s = Meter(built, "p", seed=seed), engine.start(0.0), 0.0
+    meter, memory, now_s = (
+        Meter("p", seed, cell_offset_v=0.0015, offset_a=built.design.current_offset_a),
+        engine.start(0.0),
+        0.0,
+    )
     reversals = 0.0
     for now_s in _times():
         house.advance(POLL_S)
-        memory, state = engine.step(memory, meter.read(now_s), now_s)
+        memory, state = engine.step(memory, meter.read(built, now_s), now_s)
         if planned:
             plan = state.balancing
             assert plan is not None

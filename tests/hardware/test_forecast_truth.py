@@ -46,13 +46,13 @@ def lived(
             ocv_v=CHEMISTRIES["LiFePO4"].ocv_v if curve else None,
         )
     )
-    meter, memory, load = Meter(pack, "p"), engine.start(0.0), cycle(amps)
+    meter, memory, load = Meter("p", cell_offset_v=0.0015), engine.start(0.0), cycle(amps)
     current_a = 0.0
     for second in range(1, seconds + 1):
         if second % 20 == 1:
             current_a = next(load)
         pack.step(1.0, current_a)
-        memory, state = engine.step(memory, meter.read(float(second)), float(second))
+        memory, state = engine.step(memory, meter.read(pack, float(second)), float(second))
     return pack, state
 
 

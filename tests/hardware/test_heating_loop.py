@@ -34,7 +34,7 @@ class Cold:
                 heater=HeaterSettings(film_ohm=20.0),
             )
         )
-        self.meter = Meter(self.pack, "p")
+        self.meter = Meter("p", cell_offset_v=0.0015)
         self.memory = self.engine.start(0.0)
         self.now_s = 0.0
 
@@ -44,7 +44,7 @@ class Cold:
             self.now_s += POLL_S
             self.pack.step(POLL_S, 0.0)
             self.memory, state = self.engine.step(
-                self.memory, self.meter.read(self.now_s), self.now_s, None, inputs
+                self.memory, self.meter.read(self.pack, self.now_s), self.now_s, None, inputs
             )
             self.pack.switch_heater(state.switches.heat is True)
             states.append(state)

@@ -10,8 +10,8 @@ from cellwarden.model import BankState, Identity, Inputs, LinkQuality, PackState
 from cellwarden.model.orders import NO_ORDERS
 from cellwarden.replay.record import Decision, Setup, Step, Writer, text
 from cellwarden.runtime.recorder import Recorder
-from cellwarden_hardware.simulator.ailments import Meter
 from cellwarden_hardware.simulator.bank import SimulatedBank
+from cellwarden_hardware.simulator.measure import Meter
 
 NAMES = ("left", "right")
 SECRET = "SN-4711-0815"

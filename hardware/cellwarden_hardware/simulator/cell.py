@@ -16,6 +16,7 @@ from cellwarden.model.catalog import Curve, interpolate
 _REFERENCE_K = 298.15  # 25 °C, the temperature that resistances are stated for
 _ABSOLUTE_ZERO_C = -273.15
 _SECONDS_PER_HOUR = 3600.0
+_LOOP_PER_SOC = 10.0  # ours: the hysteresis turns by 1/e within a tenth of the charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +121,21 @@ class CellString:
         soc: Sequence[float],
         resistance_scale: Sequence[float],
         ocv_v: Curve | None = None,
+        loop_v: float = 0.0,
     ) -> None:
         """Take one value a cell; `soc` is 0..1, `resistance_scale` is 1 for a typical cell.
 
-        `ocv_v` is the curve of (SoC in %, V) where it is not the chemistry's typical one.
+        `ocv_v` is the curve of (SoC in %, V) where it is not the chemistry's typical one, `loop_v`
+        half the width of the hysteresis.
         """
         self.kind = CELL_KINDS[chemistry]
         self.ocv = OcvTable(ocv_v or CHEMISTRIES[chemistry].ocv_v)
         self.capacity_ah = list(capacity_ah)
         self.charge_ah = [s * c for s, c in zip(soc, capacity_ah, strict=True)]
         self.extra_a = [0.0] * len(self.capacity_ah)
+        self.loop_v = loop_v
+        self._side = [0.0] * len(self.capacity_ah)
+        """Of the hysteresis loop, -1 after discharging, 1 after charging."""
         self.heat_w = 0.0
         """Heat of the last step, all cells together."""
         # Whoever changes these two must call `set_temperature()` for it to act.
@@ -178,7 +184,26 @@ class CellString:
             j = 0 if x < 1.0 else int(x) if x < top else top
             emf[k] = intercept[j] + slope[j] * x + u
         self.heat_w = heat_w
+        if self.loop_v:
+            self._turn(hours, current_a)
         self.settle(current_a)
+
+    def _turn(self, hours: float, current_a: float) -> None:
+        """Turn the hysteresis with the charge that flowed, and add what it shows."""
+        for k, (extra, capacity) in enumerate(zip(self.extra_a, self.capacity_ah, strict=True)):
+            moved = (current_a + extra) * hours / capacity
+            keep = math.exp(-_LOOP_PER_SOC * abs(moved))
+            self._side[k] = keep * self._side[k] + math.copysign(1.0 - keep, moved)
+            self.emf_v[k] += self.loop_v * self._side[k]
+
+    def rest(self) -> None:
+        """Let everything but the hysteresis decay: as after days at rest."""
+        self._polarisation_v = [0.0] * len(self.capacity_ah)
+        self.emf_v = [
+            self.ocv.voltage_v(q / c) + self.loop_v * side
+            for q, c, side in zip(self.charge_ah, self.capacity_ah, self._side, strict=True)
+        ]
+        self.settle(0.0)
 
     def settle(self, current_a: float) -> None:
         """Set the terminal voltages to those at this current, with no time passing."""

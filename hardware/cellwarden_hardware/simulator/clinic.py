@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from cellwarden.diagnosis import Diagnosis, PackFacts, attach
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
 from cellwarden.model import BankState, ExternalMeasurement, Finding, LinkQuality, Reading
-from cellwarden_hardware.simulator.ailments import AILMENTS, Meter
+from cellwarden_hardware.simulator.ailments import AILMENTS
 from cellwarden_hardware.simulator.bank import SimulatedBank
+from cellwarden_hardware.simulator.measure import Meter
 from cellwarden_hardware.simulator.pack import SimulatedPack
 
 LOOK_S = 10.0

@@ -1,61 +1,79 @@
 """What a BMS would tell of a simulated pack: noise and steps instead of the truth."""
 
 import random
+from dataclasses import dataclass
 
 from cellwarden.model import Reading
 from cellwarden_hardware.simulator.pack import SimulatedPack
 
 
+@dataclass
 class Meter:
-    """Reads one pack as a board does: each cell with its own offset, noise, whole millivolts.
+    """How a BMS reads a pack: rounded, with noise, drawn from a seed."""
 
-    The defaults are those of the reference traces: offsets within 1.5 mV, 0.7 mV of noise, 0.05 A.
-    """
+    name: str
+    seed: int | str = 1
+    cell_noise_v: float = 0.0007
+    cell_offset_v: float = 0.0
+    """Each cell is read wrong by something fixed within this."""
+    current_noise_a: float = 0.05
+    offset_a: float = 0.0
+    """Zero error of the sensor, in all it tells."""
 
-    def __init__(
-        self,
-        pack: SimulatedPack,
-        name: str,
-        *,
-        seed: int | str = 1,
-        offset_v: float = 0.0015,
-        noise_v: float = 0.0007,
-        noise_a: float = 0.05,
-        tells_soc: bool = True,
-    ) -> None:
-        self.pack = pack
-        self.name = name
-        self._draw = random.Random(f"meter {seed}")  # noqa: S311  # a simulation, no secret
-        self._offsets_v = [self._draw.uniform(-offset_v, offset_v) for _ in pack.cells.voltages_v]
-        self._noise_v = noise_v
-        self._noise_a = noise_a
-        self._tells_soc = tells_soc
+    def __post_init__(self) -> None:
+        """Begin the noise."""
+        self._offsets_v: list[float] = []
+        self._draw = random.Random(f"meter {self.seed}")  # noqa: S311  # a simulation, no secret
 
-    def read(self, now_s: float) -> Reading:
-        """Return a reading of the pack as it is now, stamped `now_s`."""
-        said, gauss = self.pack.snapshot(), self._draw.gauss
-        cells_v = tuple(
-            round(volts + offset_v + gauss(0.0, self._noise_v), 3)
-            for volts, offset_v in zip(said.cell_voltages_v, self._offsets_v, strict=True)
+    def read(self, pack: SimulatedPack, now_s: float) -> Reading:
+        """Return one reading: 1 mV, 0.1 A, 0.1 °C."""
+        said, noise = pack.snapshot(), self._draw.gauss
+        while len(self._offsets_v) < len(said.cell_voltages_v):
+            self._offsets_v.append(self._draw.uniform(-self.cell_offset_v, self.cell_offset_v))
+        cells = tuple(
+            [
+                round(v + offset_v + noise(0.0, self.cell_noise_v), 3)
+                for v, offset_v in zip(said.cell_voltages_v, self._offsets_v, strict=True)
+            ]
         )
+        balancer, p = pack.bms.balancer, pack.bms.parameters
+        current_a = said.current_a + self.offset_a
+        if said.charge_fet_on or said.discharge_fet_on:
+            current_a += noise(0.0, self.current_noise_a)
         return Reading(
             pack=self.name,
             heard_s=now_s,
-            cell_voltages_v=cells_v,
-            voltage_v=round(sum(cells_v), 2),
-            current_a=round(
-                said.current_a + self.pack.design.current_offset_a + gauss(0.0, self._noise_a), 2
-            ),
-            temperatures_c=tuple(round(t, 1) for t in said.temperatures_c),
+            cell_voltages_v=cells,
+            voltage_v=round(sum(cells), 2),
+            current_a=round(current_a, 1),
+            temperatures_c=tuple(round(t + noise(0.0, 0.05), 1) for t in said.temperatures_c),
             mos_temperature_c=round(said.mos_temperature_c, 1),
-            soc_percent=said.soc_percent if self._tells_soc else None,
+            soc_percent=said.soc_percent,
+            capacity_ah=said.capacity_ah,
             cycles=said.cycles,
+            cycle_charge_ah=said.cycle_charge_ah,
+            runtime_s=said.runtime_s,
             charge_fet_on=said.charge_fet_on,
             discharge_fet_on=said.discharge_fet_on,
+            balancing=said.balancing,
+            heating=pack.heater is not None and pack.heater.closed,
             charge_switch_on=said.charge_switch_on,
             discharge_switch_on=said.discharge_switch_on,
             balance_switch_on=said.balance_switch_on,
-            balancing=said.balancing,
-            heating=None if self.pack.heater is None else self.pack.heater.closed,
-            balance_current_a=self.pack.bms.balancer.current_a,
+            balance_current_a=balancer.current_a if balancer.cell is not None else 0.0,
+            wire_resistances_ohm=tuple(0.004 + 0.0005 * (n % 3) for n in range(len(cells))),
+            settings={
+                "cell_count": p.cell_count,
+                "design_capacity_ah": p.design_capacity_ah,
+                "cell_overvoltage_v": p.cell_overvoltage_v,
+                "cell_overvoltage_recovery_v": p.cell_overvoltage_recovery_v,
+                "cell_undervoltage_v": p.cell_undervoltage_v,
+                "cell_undervoltage_recovery_v": p.cell_undervoltage_recovery_v,
+                "balance_trigger_v": p.balance_trigger_v,
+                "balance_start_v": p.balance_start_v,
+                "balance_current_max_a": min(
+                    pack.board.balance_current_a, 0.1 * p.design_capacity_ah
+                ),
+                "charge_undertemperature_c": p.charge_undertemperature_c,
+            },
         )

@@ -63,6 +63,8 @@ class PackDesign:
     """Cables, fuse and bus bars of one pack."""
     ocv_v: Curve | None = None
     """(SoC in %, relaxed V) of these very cells; None: the catalogue's typical curve."""
+    hysteresis_v: float = 0.0
+    """Half the width of the hysteresis; some 8 mV for LiFePO4."""
     balance_lead_ohm: float = 0.0
     """Of each balance lead: the BMS reads a cell that it balances wrong by the drop over it."""
     heater_film_ohm: float | None = None
@@ -120,6 +122,7 @@ def _draw_cells(design: PackDesign) -> CellString:
             design.resistance_scale * spread(design.resistance_spread) for _ in capacity_ah
         ],
         ocv_v=design.ocv_v,
+        loop_v=design.hysteresis_v,
     )
 
 
