@@ -15,6 +15,8 @@ from cellwarden.model import BankState, PackState, RequestKind
 
 Value = float | int | bool | str | None
 
+STATELESS = ("button", "event")
+"""Platforms that read nothing of a state."""
 MEASUREMENT = "measurement"
 TOTAL_INCREASING = "total_increasing"
 DIAGNOSTIC = "diagnostic"
@@ -107,7 +109,7 @@ class Entity:
     @property
     def has_state(self) -> bool:
         """Whether the state JSON holds a value of it; a button and an event have none."""
-        return self.platform not in ("button", "event")
+        return self.platform not in STATELESS
 
     @property
     def span(self) -> tuple[float, float]:

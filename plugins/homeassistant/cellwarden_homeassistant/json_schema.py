@@ -45,7 +45,7 @@ def _document(description: str, entities: Iterable[Entity]) -> Schema:
             entity.key for entity in shown if not entity.optional and entity.command is None
             and entity not in ALWAYS
         ],
-        "additionalProperties": False,
+        "additionalProperties": {"type": "null", "description": "what is about to go"},
     }  # fmt: skip
 
 

@@ -37,6 +37,9 @@ HANG_AT_FIRST_S = 180.0
 """No decision for `HANG_CYCLES` of the slowest of the last cycles, and at least `HANG_AFTER_S`: the
 controller hangs. Until two decisions told what a cycle is, three of the longest (60 s)."""
 FAREWELL_S = 2.0
+LISTEN_S = 0.5
+"""After connecting, what the broker has kept is heard first: a state that lacks what an earlier run
+announced would cost Home Assistant a warning for each missing key."""
 
 
 class HomeAssistantOutput:
@@ -144,6 +147,7 @@ class _Turns:
         self._desk = desk
         self._news = news
         self._session = 0
+        self._listen_until_s = 0.0
         self._announce_at_s: float | None = None
         self._last_at_s: float | None = None
         self._cycles_s: deque[float] = deque(maxlen=5)
@@ -197,6 +201,10 @@ class _Turns:
         if self._session != self._link.session:
             self._session = self._link.session
             self._publisher.announce()
+            self._listen_until_s = now_s + LISTEN_S
+            asyncio.get_running_loop().call_later(LISTEN_S, self._news.event.set)
+        if now_s < self._listen_until_s:
+            return
         if self._announce_at_s is not None and now_s >= self._announce_at_s:
             self._announce_at_s = None
             self._publisher.announce()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cellwarden.model import BankState, Identity, PackPhase, PackState, Reading
 from cellwarden_homeassistant import discovery, state_payload
-from cellwarden_homeassistant.entity import SPANS, Entity, Pace, View
+from cellwarden_homeassistant.entity import SPANS, STATELESS, Entity, Pace, View
 from cellwarden_homeassistant.message import Message
 from cellwarden_homeassistant.naming import Device
 from cellwarden_homeassistant.pack_entities import pack_entities
@@ -190,8 +190,18 @@ class Shown:
             until_s, _ = self._held.get(pace, (-math.inf, ""))
             if now_s >= until_s or pace is Pace.CYCLE:
                 self._held[pace] = (now_s + self.pacing[pace], part.write(state, view))
-        payload = state_payload.joined(self._held[pace][1] for pace in parts)
+        texts = [self._held[pace][1] for pace in parts]
+        payload = state_payload.joined([*texts, self._leaving()])
         return Message(self.device.state_topic, payload, 0)
+
+    def _leaving(self) -> str:
+        """Return what is announced no more as null: Home Assistant reads it until it is told."""
+        if not self.doubted and not self.removed:
+            return ""
+        platforms = {key: platform for key, (platform, _) in self.doubted.items()} | self.removed
+        announced = {entity.key for entity in self.entities}
+        gone = [k for k, p in platforms.items() if k not in announced and p not in STATELESS]
+        return ",".join(f"{state_payload.json_text(key)}:null" for key in gone)
 
     def hurry(self) -> None:
         """Take every value anew for the next state, whatever its pace."""

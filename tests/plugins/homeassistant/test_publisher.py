@@ -382,6 +382,47 @@ def test_a_switch_that_the_gate_withdraws_is_removed_in_two_steps_after_a_while(
     assert config not in turn(publisher, told_bank(), 37.0)
 
 
+def state_faults_of(publisher, sent, announced):
+    """What Home Assistant could not read of the states, with what it knows by now."""
+    faults = []
+    for topic, payload in sent.items():
+        if topic.endswith("/config"):
+            announced[json.loads(payload)["stat_t"]] = payload
+        elif topic in announced:
+            faults += state_faults(announced[topic], payload)
+    return faults
+
+
+def test_the_state_holds_a_key_until_home_assistant_was_told_to_forget_it():
+    gate = control_gate()
+    publisher, announced, faults = make(1.0, gate), {}, []
+    for now_s in range(60):
+        if now_s == 10:
+            gate.open.clear()
+        moving = told_pack("left", power_w=float(now_s))
+        sent = turn(publisher, told_bank(packs=(moving, told_pack("right"))), float(now_s))
+        faults += state_faults_of(publisher, sent, announced)
+    assert faults == []
+    assert "charge_switch" not in components_of(announced[f"{LEFT}/state"])
+    assert "charge_switch" not in json.loads(sent[f"{LEFT}/state"])
+
+
+def test_the_first_state_of_a_run_holds_what_an_earlier_run_announced():
+    run = make(1.0, control_gate())
+    announced = {}
+    assert state_faults_of(run, turn(run, told_bank(), 0.0), announced) == []
+    # Now in mode monitor, and of a pack that has told little yet.
+    publisher, faults = make(1.0), []
+    for state, payload in announced.items():
+        topic = json.loads(payload)["dev"]["ids"][0]
+        publisher.heard_discovery(f"homeassistant/device/{topic}/config", payload, 0.0)
+        assert state.startswith(BASE)
+    for now_s in range(40):
+        bank = bank_state(packs=(pack_state("left", power_w=float(now_s)), pack_state("right")))
+        faults += state_faults_of(publisher, turn(publisher, bank, float(now_s)), announced)
+    assert faults == []
+
+
 def test_a_gate_that_refuses_for_a_moment_costs_no_entity():
     gate = control_gate()
     publisher = make(1.0, gate)
