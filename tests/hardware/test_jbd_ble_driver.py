@@ -11,7 +11,7 @@ from cellwarden.clock import Clock
 from cellwarden.errors import ConfigError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.interfaces import Driver
-from cellwarden.model import RequestKind
+from cellwarden.model import RequestKind, Verdict
 from cellwarden_hardware.drivers import jbd_ble
 from cellwarden_hardware.drivers.jbd_ble import DRIVER, JbdBleOptions
 from cellwarden_hardware.simulator.jbd_ble_device import ADDRESS, EmulatedJbdBle
@@ -142,6 +142,23 @@ def test_switches_and_settings_are_written_through_the_module(
             assert pack.bms.charge_fet_on is False
             outcome = await gate.change(cell_overvoltage_v=3.65, cell_undervoltage_v=2.8)
             assert outcome.good
+            assert pack.parameters.cell_overvoltage_v == 3.65
+
+    run(test)
+
+
+def test_a_switch_is_written_over_the_air(bus_address: str, tmp_path: Path) -> None:
+    async def test() -> None:
+        pack = simulated_pack()
+        device = EmulatedJbdBle(pack, parameters=pack.parameters)
+        async with (
+            in_the_air(bus_address, device),
+            gate_for(driver_for(), pack, tmp_path) as gate,
+        ):
+            assert (await gate.ask(RequestKind.CHARGE_SWITCH, value=False)).good
+            assert pack.bms.charge_fet_on is False
+            outcome = await gate.change(cell_overvoltage_v=3.65, cell_undervoltage_v=2.8)
+            assert outcome.verdict is Verdict.APPLIED
             assert pack.parameters.cell_overvoltage_v == 3.65
 
     run(test)

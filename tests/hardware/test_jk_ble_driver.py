@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,55 +12,23 @@ from cellwarden.config.options import Option
 from cellwarden.errors import LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity, LogEntry, Reading, RequestKind, Verdict
+from cellwarden.runtime.polling import Poller
 from cellwarden_hardware import ble
 from cellwarden_hardware.codecs import jk_ble_device
 from cellwarden_hardware.codecs.jk_ble import FrameType
 from cellwarden_hardware.drivers.jk_ble import JkBle, JkBleOptions
 from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
+from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FINE, FixedPack
 from support.jk_frames import frame
-from support.tools import missing, require_tool
 from support.written import gate_for, simulated_pack
-
-CONFIG = """<busconfig>
-  <type>session</type>
-  <listen>{address}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
-  </policy>
-</busconfig>
-"""
 
 SNAPSHOT = FINE
 
 
 @pytest.fixture
 def bus_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a system bus of our own; nobody is on it yet."""
-    if find_spec("bleak") is None:
-        missing("bleak (the extra ble)")
-    address = f"unix:path={tmp_path}/bus"
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-    (tmp_path / "bus.conf").write_text(CONFIG.format(address=address))
-    return address
-
-
-@contextlib.asynccontextmanager
-async def daemon(address: str) -> AsyncIterator[None]:
-    """Run a dbus-daemon; bleak keeps its connection to it until it ends."""
-    config = Path(address.removeprefix("unix:path=")).with_name("bus.conf")
-    program = require_tool("dbus-daemon", "dbus-daemon")
-    command = [program, f"--config-file={config}", "--nofork", "--print-address"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith(b"unix:")
-    try:
-        yield
-    finally:
-        process.kill()
-        process.communicate()
-        await asyncio.sleep(0.1)
+    return system_bus(tmp_path, monkeypatch)
 
 
 def driver_for(*, timeout_s: float = 1.0, **options: object) -> JkBle:
@@ -75,7 +41,7 @@ async def in_the_air(
     address: str, *, timeout_s: float = 1.0, **options: object
 ) -> AsyncIterator[tuple[EmulatedJkBle, JkBle]]:
     """Yield a BMS in range, and a driver that is not yet connected."""
-    async with daemon(address):
+    async with bus_daemon(address):
         device = EmulatedJkBle(FixedPack(SNAPSHOT), period_s=0.05, **options)
         await device.start(address)
         driver = driver_for(timeout_s=timeout_s)
@@ -242,6 +208,81 @@ def test_a_stream_that_stops_is_asked_for_again(bus_address: str) -> None:
     run(test)
 
 
+class Polled:
+    """A poller at work, and what it heard."""
+
+    def __init__(self, driver: JkBle) -> None:
+        self.heard: list[Reading] = []
+        self.poller = Poller("left", driver, Clock(), self._done)
+
+    def _done(self, _: Poller, reading: Reading | None) -> None:
+        if reading is not None:
+            self.heard.append(reading)
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30.0):
+            while not done():
+                self.poller.take_turn()
+                await asyncio.sleep(0.02)
+
+    async def until_heard(self) -> None:
+        count = len(self.heard)
+        await self.until(lambda: len(self.heard) > count)
+
+
+@contextlib.asynccontextmanager
+async def polled(driver: JkBle) -> AsyncIterator[Polled]:
+    at_work = Polled(driver)
+    running = asyncio.create_task(at_work.poller.run())
+    try:
+        await at_work.until_heard()
+        yield at_work
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_connection_that_is_up_but_silent_is_dropped_and_built_anew(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cellwarden_hardware.drivers.jk_ble._GREETING_S", 0.05)
+
+    async def test() -> None:
+        async with (
+            in_the_air(bus_address, timeout_s=0.1) as (device, driver),
+            polled(driver) as at_work,
+        ):
+            assert device.connections == 1
+            device.silent = True
+            await at_work.until(lambda: device.connections >= 2)
+            device.silent = False
+            await at_work.until_heard()
+            assert at_work.heard[-1].soc_percent == 63
+
+    run(test)
+
+
+def test_a_bluetooth_service_that_restarts_is_survived(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cellwarden_hardware.drivers.jk_ble._GREETING_S", 0.1)
+    monkeypatch.setattr(ble, "CONNECT_S", 1.0)
+
+    async def test() -> None:
+        async with (
+            in_the_air(bus_address, timeout_s=0.1) as (device, driver),
+            polled(driver) as at_work,
+        ):
+            await device.stop()
+            device.drop()
+            await at_work.until(lambda: not at_work.poller.quality().connected)
+            await device.start(bus_address)
+            await at_work.until_heard()
+            assert at_work.heard[-1].soc_percent == 63
+
+    run(test)
+
+
 def test_a_device_out_of_range_is_said_so(
     bus_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +351,7 @@ def test_an_address_has_six_bytes(address: str) -> None:
 def test_a_switch_and_a_setting_are_written_over_the_air(bus_address: str, tmp_path: Path) -> None:
     async def test() -> None:
         pack = simulated_pack()
-        async with daemon(bus_address):
+        async with bus_daemon(bus_address):
             device = EmulatedJkBle(pack, period_s=0.05)
             await device.start(bus_address)
             try:

@@ -17,7 +17,7 @@ from cellwarden_hardware.simulator.faults import Faults
 Request = TypeVar("Request")
 
 _PIECE = 7  # bytes of a chopped answer at a time, no divisor of anything in a frame
-_PIECE_EVERY_S = 0.005
+_PIECE_EVERY_S = 0.002
 
 
 @runtime_checkable
