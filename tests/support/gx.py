@@ -1,5 +1,6 @@
 """A file tree that looks like a GX device, and the archive for it."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -24,6 +25,19 @@ def archive() -> Path:
     return path
 
 
+@cache
+def venus_python() -> str:
+    """Return a Python 3.12, as Venus OS has it, where there is one; else that of the tests."""
+    pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob("3.12.*/bin/python3.12"))
+    for python in ("python3.12", *map(str, pyenv)):
+        command = [python, "-c", "import sqlite3, sys; print(sys.executable)"]
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            return subprocess.check_output(
+                command, stderr=subprocess.DEVNULL, text=True, timeout=20
+            ).strip()
+    return os.path.realpath(sys.executable)
+
+
 class Gx:
     """The tree, with the device's tools: real daemontools, and scripts that note their calls."""
 
@@ -39,7 +53,7 @@ class Gx:
         rc_local.write_text(RC_LOCAL)
         rc_local.chmod(0o644)
         # Nothing but Python's own library: -S leaves out what is installed on this machine.
-        self._script("usr/bin/python3", f'exec "{os.path.realpath(sys.executable)}" -S "$@"')
+        self._script("usr/bin/python3", f'exec "{venus_python()}" -S "$@"')
         self._script("usr/bin/udevadm", f'echo "udevadm $*" >> "{self._calls}"')
         self._script(
             "opt/victronenergy/serial-starter/stop-tty.sh", f'echo "stop-tty $*" >> "{self._calls}"'
