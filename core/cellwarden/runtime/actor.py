@@ -36,11 +36,23 @@ class Actor:
             if pack.phase is not PackPhase.ONLINE or pack.reading is None:
                 continue
             for kind, name in ENGINES_NAME.items():
-                wanted = getattr(pack.switches, name)
-                if wanted is not None and _is(kind, pack.reading) is not wanted:
+                on = _is(kind, pack.reading)
+                if on:
+                    self._gate.switches.seen_on((pack.pack, kind), pack.reading.heard_s)
+                wanted = self._wanted(pack, kind, name)
+                if wanted is not None and on is not wanted:
                     self._ask(pack, kind, on=wanted)
                 else:
                     self._told.pop((pack.pack, kind), None)
+
+    def _wanted(self, pack: PackState, kind: RequestKind, name: str) -> bool | None:
+        """Return what the engine wants of a switch, as far as it is its own."""
+        wanted: bool | None = getattr(pack.switches, name)
+        book, key = self._gate.switches, (pack.pack, kind)
+        if wanted is not False and book.kept_off_by_owner(key):
+            return None
+        # Nobody wants it off any more: what the engine opened it closes again.
+        return True if wanted is None and book.opened_by_engine(key) else wanted
 
     def _ask(self, pack: PackState, kind: RequestKind, *, on: bool) -> None:
         key = pack.pack, kind

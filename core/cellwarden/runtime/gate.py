@@ -32,6 +32,7 @@ from cellwarden.runtime.orders import DECISIONS, OrderBook, values_of
 from cellwarden.runtime.outcomes import refused, together
 from cellwarden.runtime.rights import ENGINE, ENGINES_NAME, Patience, Right, Rights, needed
 from cellwarden.runtime.supervisor import attempt_async
+from cellwarden.runtime.switch_book import SwitchBook
 from cellwarden.runtime.writing import NO_CONNECTION, Desk
 
 LOG = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ _HALF_DONE = (
     "a change of its parameters was left half done: first finish or undo it,"
     " `cellwarden params finish {pack}` or `cellwarden params undo {pack}`"
 )
+_SWITCH_BOOK = "(switches)"
+"""Where the switch book stands in the record; no order is called so."""
 _QUIET = frozenset({Verdict.APPLIED, Verdict.PLANNED})
 _WROTE = frozenset({Verdict.APPLIED, Verdict.ROLLED_BACK, Verdict.HALF_DONE})
 _STOP_S = 5.0
@@ -88,6 +91,8 @@ class ControlGate:
         """Releases the latched trips of a pack, for somebody; returns why not."""
         self.changed: Callable[[bool], None] = lambda _: None
         """Called when the orders have changed, and whether that was a decision of weight."""
+        self.switches = SwitchBook()
+        """Whose each switch is that stands off."""
         self.mode = mode
         self._rights = rights
         self._desks = {desk.pack: desk for desk in desks}
@@ -170,12 +175,14 @@ class ControlGate:
         self.changed(True)  # as declared
 
     def record(self) -> Mapping[str, object]:
-        """Return the orders, for the store."""
-        return self._book.record(self._clock.now_s())
+        """Return the orders and whose the switches are, for the store."""
+        return {**self._book.record(self._clock.now_s()), _SWITCH_BOOK: self.switches.record()}
 
     def restore(self, record: Mapping[str, object], off_s: float | None) -> None:
-        """Take up the orders of the last run."""
-        for key in self._book.restore(record, self._clock.now_s(), off_s):
+        """Take up what the last run recorded."""
+        orders = {key: value for key, value in record.items() if key != _SWITCH_BOOK}
+        self.switches.restore(record.get(_SWITCH_BOOK), frozenset(self._desks))
+        for key in self._book.restore(orders, self._clock.now_s(), off_s):
             LOG.error("the saved order %r is not used: it is damaged, or its pack is gone", key)
 
     def saw(self, state: BankState) -> None:
@@ -331,8 +338,8 @@ class ControlGate:
                 f"{desk.pack}: the settings password was wrong too often: wait {wait_s:.0f} s"
             )
         tame = needed(request.kind) is Right.SETTINGS and self._rights.is_output(request.who)
-        key = f"{request.who} {desk.pack}"
-        if tame and (wait_s := self._settings_written.wait_s(key, self._clock.now_s())):
+        asker = f"{request.who} {desk.pack}"
+        if tame and (wait_s := self._settings_written.wait_s(asker, self._clock.now_s())):
             return refused(
                 f"{desk.pack}: too many changes of settings, whose memory wears out: wait"
                 f" {wait_s:.0f} s"
@@ -344,8 +351,16 @@ class ControlGate:
             count = self._passwords.count[desk.pack]
             return refused(f"{error} (wrong {count} {'time' if count == 1 else 'times'})")
         self._passwords.forget(desk.pack)
+        if request.kind in SWITCHES and outcome.good:
+            now_s = self._clock.now_s()
+            key, on = (desk.pack, request.kind), request.value is True
+            if request.who == ENGINE:
+                was_on = any(step.before is True for step in outcome.steps)
+                self.switches.by_engine(key, now_s, on=on, was_on=was_on)
+            else:
+                self.switches.by_owner(key, now_s, on=on)
         if tame and outcome.verdict in _WROTE and outcome.steps:
-            self._settings_written.note(key, self._clock.now_s())
+            self._settings_written.note(asker, self._clock.now_s())
         if outcome.verdict is Verdict.HALF_DONE:
             for entry in await asyncio.to_thread(self.unsettled):
                 self._note_unsettled(entry)

@@ -13,6 +13,7 @@ from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.rights import Rights
+from cellwarden.runtime.switch_book import SwitchBook
 from cellwarden.runtime.writing import Desk
 from support.states import bank_state, pack_state
 from support.writable import LFP, WritablePack
@@ -33,6 +34,7 @@ class World:
     def __init__(self, folder: Path, mode: str = "control") -> None:
         self.pack = WritablePack()
         self.clock = HandClock()
+        self.pack.clock = self.clock
         self.audit = Audit(folder)
         self.guarded = Guarded(self.pack, "left")
         self.gate = ControlGate(
@@ -48,6 +50,10 @@ class World:
         await self.guarded.open()
         await self.guarded.poll()
         self.gate.start()
+
+    async def ask(self, *, on: bool) -> None:
+        request = Request(kind=RequestKind.CHARGE_SWITCH, pack="left", value=on, who="params")
+        assert (await self.gate.ask(request)).good
 
     async def decide(self, wanted: Switches, after_s: float = 1.0, **changes: object) -> None:
         """Let a decision come that wants these switches of the pack as it is."""
@@ -123,6 +129,78 @@ def test_a_person_cannot_close_what_the_engine_holds_open(tmp_path: Path) -> Non
             Request(kind=RequestKind.CHARGE_SWITCH, pack="left", value=True, who="params")
         )
         assert "the engine keeps the charge switch off" in outcome.reason
+        assert world.pack.held["charge_switch"] is False
+
+    asyncio.run(test())
+
+
+def test_what_the_engine_opened_is_closed_when_nobody_wants_it_open_any_more(
+    tmp_path: Path,
+) -> None:
+    """As a pack that had to stay apart until its voltage came into the bank's window."""
+
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(charge=False, discharge=False))
+        assert world.pack.held["charge_switch"] is False
+        await world.decide(Switches(), after_s=AGAIN_S)
+        assert world.pack.held["charge_switch"] is True
+        assert world.pack.held["discharge_switch"] is True
+
+    asyncio.run(test())
+
+
+def test_what_its_owner_switched_off_stays_off(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.ask(on=False)
+        for wanted in (True, None):
+            await world.decide(Switches(charge=wanted), after_s=AGAIN_S)
+            assert world.pack.held["charge_switch"] is False
+
+    asyncio.run(test())
+
+
+def test_the_owner_can_take_over_a_switch_that_the_engine_has_opened(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(charge=False))
+        await world.ask(on=False)  # it is off already; now it is their own
+        record = world.gate.record()
+        world.gate.restore(record, None)  # also after a restart
+        await world.decide(Switches(charge=True), after_s=AGAIN_S)
+        assert world.pack.held["charge_switch"] is False
+        await world.ask(on=True)
+        assert world.pack.held["charge_switch"] is True
+        await world.decide(Switches(charge=False), after_s=AGAIN_S)
+        await world.decide(Switches(charge=True), after_s=AGAIN_S)
+        assert world.pack.held["charge_switch"] is True
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    "record", [None, 7, {}, {"engine": 7}, {"engine": [["left"]], "owner": [[1, 2], "x"]},
+               {"engine": [["gone", "charge_switch"]], "owner": [["left", "no_such"]]}],
+)  # fmt: skip
+def test_a_damaged_switch_book_is_left_out(record: object) -> None:
+    book = SwitchBook()
+    book.restore(record, frozenset({"left"}))
+    assert book.record() == {"engine": [], "owner": []}
+
+
+def test_a_switch_that_was_switched_by_another_hand_is_nobodys_here(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(charge=False))
+        world.pack.held["charge_switch"] = True  # in the maker's app
+        await world.decide(Switches(), after_s=AGAIN_S)
+        world.pack.held["charge_switch"] = False
+        await world.decide(Switches(), after_s=AGAIN_S)
         assert world.pack.held["charge_switch"] is False
 
     asyncio.run(test())
