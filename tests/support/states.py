@@ -250,7 +250,9 @@ def told_bank(**changes: object) -> BankState:
         bank_state(packs=(told_pack("left"), told_pack("right"))),
         charge_phase=ChargePhase.BULK,
         members=(
-            Membership(pack="left", standing=Standing.IN),
+            Membership(
+                pack="left", standing=Standing.IN, charge_share_a=40.0, discharge_share_a=90.0
+            ),
             Membership(pack="right", standing=Standing.JOINING, why="0.8 V below the others"),
         ),
         orders=Orders(

@@ -49,6 +49,8 @@ DECISIONS: tuple[Entity, ...] = (
            category=DIAGNOSTIC, icon="mdi:battery-minus-outline", needs_data=False),
     choice("charge_phase", "Charge phase", i.phase, ChargePhase, needs_data=False, optional=True),
     said("findings", "Findings", i.finding_text, icon="mdi:stethoscope"),
+    said("evidence", "Evidence of findings", i.evidence, icon="mdi:magnify", enabled=False,
+         pace=Pace.SLOW),
     binary("finding_urgent", "Urgent finding", i.something_urgent, "problem", category=DIAGNOSTIC,
            needs_data=False),
     said("repair", "Repair procedure", i.repair, icon="mdi:tools"),

@@ -122,6 +122,12 @@ def finding_text(state: State) -> Value:
     return "; ".join(lines) or "none"
 
 
+def evidence(state: State) -> Value:
+    """Return what each finding rests on and how sure it is, `none` if there is none."""
+    lines = (f"{found.evidence} ({100 * found.confidence:.0f} %)" for found in findings(state))
+    return "; ".join(lines) or "none"
+
+
 def something_urgent(state: State) -> Value:
     """Return whether a finding says that something is unsafe or out of work."""
     return any(finding.urgency is Urgency.NOW for finding in findings(state))
@@ -150,6 +156,16 @@ def standing_reason(view: View) -> Value:
     """Return why a pack's part is what it is, `none` where there is nothing to say."""
     member = _membership(view)
     return None if member is None else member.why or "none"
+
+
+def share(name: str) -> Callable[[View], Value]:
+    """Return a getter of the current in A that a pack is expected to carry of a limit."""
+
+    def get(view: View) -> Value:
+        member = _membership(view)
+        return None if member is None else getattr(member, name)
+
+    return get
 
 
 def taken_in(view: View) -> Value:

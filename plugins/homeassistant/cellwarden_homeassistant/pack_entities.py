@@ -132,6 +132,12 @@ _SAID = (
            optional=True),
     said("standing_reason", "Part in the bank reason", i.standing_reason, whole=True,
          icon="mdi:comment-question-outline", optional=True),
+    *(
+        measured(f"{way}_share", f"Share of the {way} current limit", i.share(f"{way}_share_a"),
+                 "A", 1, "current", category=DIAGNOSTIC, enabled=False, needs_data=False,
+                 optional=True, whole=True, pace=Pace.CELLS)
+        for way in ("charge", "discharge")
+    ),
     binary("reachable", "BMS reachable", g.reachable, "connectivity", category=DIAGNOSTIC,
            needs_data=False),
     said("not_believed", "Values not believed", g.not_believed, icon="mdi:help-rhombus-outline"),
