@@ -16,6 +16,7 @@ from cellwarden.engine.coherence import Steps
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
+from cellwarden.engine.joint import worst_joint
 from cellwarden.engine.limit_facts import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
 from cellwarden.engine.memory import PackMemory, shifted
@@ -292,9 +293,13 @@ class Engine:
             insight = self._insights.hear(insight, heard)
         faults = self._insights.faults(insight)
         alarms = self._alarms(memory.alarms, watches, overdue, view.reading, faults, now_s)
+        joint = memory.joint
+        if insight.cells is not memory.insight.cells:
+            joint = worst_joint(insight.cells)
+        facts = Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent)
         limits = self._limits.decide(
             memory.limits,
-            Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent),
+            facts if joint is None else facts._replace(joint=joint),
             alarms.stops,
             Moment(
                 fresh=fresh,
@@ -325,6 +330,7 @@ class Engine:
             identity=view.reading.identity or memory.identity,
             insight=insight,
             opened=opened,
+            joint=joint,
         )
         return after, self._state(after, view, capacity_ah, events, link, wanted)
 

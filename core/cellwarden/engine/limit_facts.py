@@ -58,6 +58,8 @@ class Facts(NamedTuple):
     trend: Trend = NO_TREND
     yield_v: float = 0.0
     """By how much CVL has given way to hold the highest cell at its target."""
+    joint: tuple[int, float] | None = None
+    """Cell, and excess resistance in ohm, of a joint that stands out."""
 
 
 LimitRule = Callable[[Bounds, Facts], Reason | None]

@@ -4,6 +4,7 @@ A rule looks at the facts of a step and returns a reason where it is tighter tha
 else None.
 """
 
+from cellwarden.engine.joint import charge_joint, discharge_joint
 from cellwarden.engine.limit_ahead import charge_ahead, discharge_ahead
 from cellwarden.engine.limit_facts import Bounds, Facts, LimitRule
 from cellwarden.engine.plausibility import Missing
@@ -307,6 +308,7 @@ CHARGE: tuple[LimitRule, ...] = (
     _charge_mos,
     _charge_board,
     charge_ahead,
+    charge_joint,
     _unbalanced,
     _full,
 )
@@ -318,6 +320,7 @@ DISCHARGE: tuple[LimitRule, ...] = (
     _discharge_mos,
     _discharge_board,
     discharge_ahead,
+    discharge_joint,
     _low_soc,
 )
 VOLTAGE: tuple[LimitRule, ...] = (_overvoltage, _cell_excess, _cell_held)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight
+from cellwarden.engine.joint import Joint
 from cellwarden.engine.limits import LimitMemory
 from cellwarden.engine.plausibility import Senses
 from cellwarden.engine.protection import IDLE, Watch
@@ -27,6 +28,8 @@ class PackMemory:
     limits: LimitMemory
     identity: Identity | None = None
     opened: Opened = ALL_CLOSED
+    joint: Joint | None = None
+    """Of the estimates of the cells in `insight`."""
     insight: Insight = NOTHING_KNOWN
     """Durations only, no points in time: `shifted` leaves it alone."""
 

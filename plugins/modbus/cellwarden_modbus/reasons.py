@@ -34,6 +34,7 @@ RULES = {
     "cells out of balance": 26,
     "state of charge": 27,
     "what the board carries": 28,
+    "heat in a joint": 29,
     "no reading yet": 30,
     "the pack is lost": 31,
     "the pack is waited for": 32,
