@@ -10,7 +10,8 @@ so the smallest (own limit - own offset) / own share binds. Then there is who co
   the bank floats; its other limits hold on.
 - A pack that is just joining is not counted on; if it must not be used at all, it stops the bank.
 - A lost pack may still hang on the bus: it adds nothing, and what it forbade or bounded when it
-  was last heard holds on. So a loss never raises a limit.
+  was last heard holds on. So a loss never raises a limit. What rested on a cell's voltage ends
+  once the bank's own voltage has moved well away, for it takes the lost pack along.
 - How slowly a single pack's limit rises is its own affair: the bank rises slowly itself.
 """
 
@@ -22,7 +23,7 @@ from typing import NamedTuple
 from cellwarden.engine.bank_members import CARRIES_C, Part
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING, START_UP
-from cellwarden.model import Limit, PackPhase, PackState, Reading, Reason, Standing
+from cellwarden.model import AlarmKind, Limit, PackPhase, PackState, Reading, Reason, Standing
 
 LOST = "the pack is lost"
 WAITED_FOR = "the pack is waited for"
@@ -44,6 +45,20 @@ UNEQUAL = 1.05
 
 OTHERS_TOLD = 8
 """So many packs beside the one that binds are in a chain of reasons, the tightest first (ours)."""
+
+_BY_VOLTAGE = frozenset(
+    (
+        *(kind.value for kind in AlarmKind if "voltage" in kind.value),
+        *(f"BMS: {kind.value}" for kind in AlarmKind if "voltage" in kind.value),
+        "cell voltage taper",
+        "cells out of balance",
+        "over-voltage ahead",
+        "under-voltage ahead",
+        "deeply discharged cell",
+        "dead cell",
+    )
+)
+"""Rules that rest on the voltage of a cell."""
 
 _OWN_AFFAIR = frozenset((FULL, RISING, START_UP))
 _RAMPS = frozenset((RISING, START_UP))
@@ -252,12 +267,20 @@ def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
 def _lost_with(direction: Direction, silent: Sequence[Member]) -> list[tuple[Member, Limit]]:
     """Return lost packs that carried when they were last heard, with their limits of then."""
     return [
-        (m, direction.limit(last))
+        (m, _eased(direction, m.part, direction.limit(last)))
         for m in silent
         if (last := m.part.last) is not None
         and last.reading is not None
         and direction.fet_on(last.reading) is not False
     ]
+
+
+def _eased(direction: Direction, part: Part, limit: Limit) -> Limit:
+    """Return a lost pack's limit without what its voltage cannot forbid any more."""
+    if not (part.sunk if direction is CHARGE else part.risen):
+        return limit
+    kept = tuple(r for r in limit.reasons if r.rule not in _BY_VOLTAGE)
+    return Limit(value=kept[0].value, reasons=kept) if kept else limit
 
 
 def _bounded(limit: Limit, lost: Sequence[_Carrier]) -> Limit:
@@ -302,7 +325,7 @@ def _voltage_rows(members: Sequence[Member], *, lost: bool) -> list[tuple[str, P
         if part.standing is Standing.IN:  # as most are
             rows.append((pack.pack, pack))
         elif part.standing is Standing.HELD or (lost and part.standing is Standing.LOST):
-            if part.last is not None:
+            if part.last is not None and not part.sunk:
                 rows.append((pack.pack, part.last))
         elif (
             pack.phase is PackPhase.ONLINE

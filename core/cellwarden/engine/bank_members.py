@@ -17,6 +17,8 @@ from cellwarden.model import Limits, PackPhase, PackState, Standing
 APART_S = 10.0
 """How long a member must be apart until it counts no more: two packs are not read in the same
 instant, and a load step of 1 C moves them by a volt in between (ours)."""
+MOVED_PART = 0.02
+"""A bank whose voltage moved by this part since a pack was lost took that pack along (ours)."""
 APART_FACTOR = 2.0
 """A member leaves at this many windows, a newcomer must come within one (ours)."""
 CARRIES_C = 0.01
@@ -42,6 +44,11 @@ class Part(NamedTuple):
     """First of an unbroken time outside the window."""
     idle: bool = False
     """Current that flows leaves it out."""
+    sunk: bool = False
+    """While it is lost: the bank's voltage has gone so far below its last one that no cell of it
+    can still be too high."""
+    risen: bool = False
+    """The same above: no cell can still be too low."""
 
     @property
     def counts(self) -> bool:
@@ -88,6 +95,9 @@ class Attendance:
         that their owner has taken out, `idle` the places of those that current leaves out.
         """
         apart_v = self._apart(packs, before, out) if self._parallel else {}
+        bus_v = None
+        if any(part.last is not None for part in before):
+            bus_v = _bus_v(packs, before)
         after = []
         same = True
         for n, (pack, part) in enumerate(zip(packs, before, strict=True)):
@@ -108,6 +118,8 @@ class Attendance:
             if pack.phase is not PackPhase.ONLINE:
                 last = previous[n] if previous and previous[n].phase is PackPhase.ONLINE else None
                 new = self._absent(part, pack, last, pack.pack in out, now_s)
+                if new.last is not None and bus_v is not None:
+                    new = _moved(new, part, bus_v)
             else:
                 new = self._present(part, pack, apart_v.get(n), pack.pack in out, n in idle, now_s)
             if new.standing is part.standing:
@@ -226,6 +238,29 @@ class Attendance:
 
 
 _NOBODY: dict[int, float] = {}
+
+
+def _bus_v(packs: Sequence[PackState], parts: Sequence[Part]) -> float | None:
+    """Return the voltage of the packs that are in, None if there is none."""
+    volts = [
+        pack.reading.voltage_v
+        for pack, part in zip(packs, parts, strict=True)
+        if part.counts and pack.reading is not None and pack.reading.voltage_v is not None
+    ]
+    return sum(volts) / len(volts) if volts else None
+
+
+def _moved(new: Part, before: Part, bus_v: float) -> Part:
+    """Return a lost pack's part with how far the bank has moved away from its last voltage."""
+    assert new.last is not None
+    reading = new.last.reading
+    last_v = None if reading is None else reading.voltage_v
+    if last_v is None or before.last is not new.last:
+        return new
+    return new._replace(
+        sunk=before.sunk or bus_v < (1.0 - MOVED_PART) * last_v,
+        risen=before.risen or bus_v > (1.0 + MOVED_PART) * last_v,
+    )
 
 
 def _by_limits(pack: PackState) -> tuple[Standing, str]:

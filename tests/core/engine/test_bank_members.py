@@ -168,6 +168,27 @@ def test_a_charge_voltage_that_a_lost_pack_had_lowered_stays_low(rack: Rack) -> 
     assert rack.cycles(300, silent=("right",)).limits.cvl_v == pytest.approx(low_v)
 
 
+def test_a_high_cell_of_a_lost_pack_forbids_nothing_once_the_bank_has_sunk(rack: Rack) -> None:
+    rack.cycles(5, left=all_cells(3.42), right=with_cell(3, 3.65, 3.42))
+    assert rack.state.limits.ccl_a == 0
+    rack.cycles(20, silent=("right",), left=all_cells(3.40))
+    assert rack.state.limits.ccl_a == 0
+    state = rack.cycles(60, silent=("right",), left=all_cells(3.30))  # 3 % lower
+    assert state.limits.ccl_a > 0
+    assert "before it was lost" not in state.limits.charge_current.binding.text
+    assert state.limits.cvl_v > 53.0
+
+
+def test_a_low_cell_of_a_lost_pack_forbids_nothing_once_the_bank_has_risen(rack: Rack) -> None:
+    rack.cycles(5, left=all_cells(3.10), right=with_cell(3, 2.65, 3.12))
+    assert rack.state.limits.dcl_a == 0
+    rack.cycles(20, silent=("right",), left=all_cells(3.12))
+    assert rack.state.limits.dcl_a == 0
+    state = rack.cycles(60, silent=("right",), left=all_cells(3.25))
+    assert state.limits.dcl_a > 0
+    assert "before it was lost" not in state.limits.discharge_current.binding.text
+
+
 def test_a_held_pack_is_named_held_then_lost() -> None:
     rack = Rack(on_pack_lost="hold", hold_s=10.0)
     rack.cycles(60)
