@@ -56,9 +56,10 @@ _BY_VOLTAGE = frozenset(
         "under-voltage ahead",
         "deeply discharged cell",
         "dead cell",
+        "state of charge",  # it moves with the bank too
     )
 )
-"""Rules that rest on the voltage of a cell."""
+"""Rules that rest on the voltage of a cell, or move with it."""
 
 _OWN_AFFAIR = frozenset((FULL, RISING, START_UP))
 _RAMPS = frozenset((RISING, START_UP))
