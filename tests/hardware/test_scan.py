@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -328,9 +329,18 @@ def test_packs_are_called_what_their_owner_calls_them() -> None:
 
 
 def test_a_pack_that_is_on_two_links_is_written_once() -> None:
-    scan = Scan(found=[found(), found(options={"port": "C8:47:80:00:00:01"})])
+    by_air = replace(found(options={"port": "C8:47:80:00:00:01"}), driver="jk-ble")
+    scan = Scan(found=[found(), by_air])
     assert [f.place for f in command._once(scan)] == ["/dev/ttyUSB0"]
     assert scan.notes == ["C8:47:80:00:00:01: the same pack as on /dev/ttyUSB0; it is written once"]
+
+
+def test_boards_that_all_tell_one_number_are_told_apart_by_their_place() -> None:
+    scan = Scan(found=[found(), found(options={"port": "/dev/ttyUSB1"})])
+    both = command._once(scan)
+    assert [f.place for f in both] == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
+    assert scan.notes == []
+    assert "serial_number" not in both[0].table("left", with_number=False)
 
 
 FILE = """\

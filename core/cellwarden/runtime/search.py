@@ -36,11 +36,13 @@ class SearchedPack:
         self._serial_number = serial_number
         self._last = ""
         self._found: OnlyThisPack | None = None
+        self._idle = build(pattern)
+        """Never opened: it says what such a driver can do while the pack is nowhere."""
 
     @property
     def driver(self) -> Driver:
-        """The driver of the port where the pack was last, for what else it can do."""
-        return self._found.driver if self._found else self._build(self._last or self._pattern)
+        """The driver of the port where the pack is, for what else it can do."""
+        return self._found.driver if self._found else self._idle
 
     @property
     def port(self) -> str:

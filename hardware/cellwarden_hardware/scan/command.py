@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
         scan = asyncio.run(look(arguments, progress))
     new = [each for each in _once(scan) if not _is_in(each, taken)]
     names = names_for(new, [str(pack.get("name")) for pack in taken])
-    tables = [each.table(name) for each, name in zip(new, names, strict=True)]
+    numbers = Counter(each.serial_number for each in new)
+    tables = [
+        each.table(name, with_number=numbers[each.serial_number] == 1)
+        for each, name in zip(new, names, strict=True)
+    ]
     if not arguments.json:
         _show(scan)
     problem: ConfigError | None = None
@@ -100,17 +105,24 @@ async def look(arguments: argparse.Namespace, progress: Progress) -> Scan:
 
 
 def _once(scan: Scan) -> list[Found]:
-    """Return each pack once, by the link that was looked at first: a wire before the radio."""
-    seen: dict[object, Found] = {}
+    """Return each pack once, by the link that was looked at first: a wire before the radio.
+
+    Two that answer to one driver are two packs, whatever number they tell: some makers give every
+    board the same.
+    """
+    seen: dict[tuple[str | None, str], Found] = {}
+    once = []
     for each in scan.found:
         who = each.reading.identity
-        number = who.serial_number if who else None
-        known = seen.setdefault((who.manufacturer, number) if who and number else id(each), each)
-        if known is not each:
+        number = (who.manufacturer, who.serial_number) if who and who.serial_number else None
+        known = seen.setdefault(number, each) if number else each
+        if known.driver == each.driver:
+            once.append(each)
+        else:
             scan.notes.append(
                 f"{each.place}: the same pack as on {known.place}; it is written once"
             )
-    return list(seen.values())
+    return once
 
 
 def _packs_in(path: Path) -> list[dict[str, object]]:

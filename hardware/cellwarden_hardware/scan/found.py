@@ -71,14 +71,22 @@ class Found:
         ]
         return f"{self.place}: {self.driver}: {', '.join(part for part in parts if part)}"
 
-    def table(self, name: str) -> str:
-        """Return its `[[pack]]`; what had to be guessed says so behind its key."""
+    @property
+    def serial_number(self) -> str:
+        """What the BMS tells, empty if it tells none."""
+        who = self.reading.identity
+        return (who.serial_number if who else None) or ""
+
+    def table(self, name: str, *, with_number: bool = True) -> str:
+        """Return its `[[pack]]`; what had to be guessed says so behind its key.
+
+        A serial number that others tell too is no good to know it by: `with_number` leaves it out.
+        """
         chemistry, why = self._chemistry()
         capacity_ah, capacity_why = self._capacity_ah()
         keys: dict[str, object] = {"name": name, "driver": self.driver, **self.options}
-        who = self.reading.identity
-        if who is not None and who.serial_number:
-            keys["serial_number"] = who.serial_number
+        if self.serial_number and with_number:
+            keys["serial_number"] = self.serial_number
         keys |= {"chemistry": chemistry, "cells": self.cells or 16, "capacity_ah": capacity_ah}
         comments = {"chemistry": why, "capacity_ah": capacity_why} | dict(self.hints)
         if not self.cells:

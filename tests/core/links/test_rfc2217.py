@@ -68,6 +68,13 @@ def test_another_speed_than_wanted_is_a_refusal() -> None:
     assert client.refusal == "its port runs at 9600 baud and cannot do 115200"
 
 
+def test_a_gateway_may_tell_the_speed_that_its_clock_really_gives() -> None:
+    client = Rfc2217Client(115200)
+    client.begin()
+    client.feed(DO_COM_PORT + b"\xff\xfa\x2c\x65" + (115_108).to_bytes(4) + b"\xff\xf0")
+    assert client.ready
+
+
 def test_bytes_of_the_line_are_told_from_commands() -> None:
     client = agreed()
     assert client.feed(b"ab\xff\xffcd") == (b"ab\xffcd", b"")
