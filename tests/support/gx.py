@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from support.tools import REPOSITORY, require_tool
+from support.tools import REPOSITORY, missing, require_tool
 
 DAEMONTOOLS = ("svc", "svok", "svstat", "multilog", "softlimit")
 
@@ -20,7 +20,11 @@ def archive() -> Path:
     """Return the archive for a GX, built now; its wheels are fetched once and kept."""
     builder = REPOSITORY / "plugins" / "victron" / "venus" / "build.py"
     out = REPOSITORY / "build" / "tested-venus"
-    subprocess.run([sys.executable, builder, "--out", out], check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, builder, "--out", out], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        missing(f"the archive for a GX, or a wheel for it ({done.stderr.strip()[-300:]})")
     (path,) = out.glob("*.tar.gz")
     return path
 

@@ -26,6 +26,19 @@ STEPS = 5
 as a whole (Ctrl-Z, a suspended machine) is not taken for one that hangs."""
 
 
+def timeouts_are_monotonic() -> bool:
+    """Whether timeouts of locks keep to the monotonic clock: with glibc 2.30 and newer they do.
+
+    With another C library `faulthandler` counts by the wall clock, and a GX that gets the time
+    from the internet after its boot would end a healthy process.
+    """
+    try:
+        library, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        return library == "glibc" and tuple(map(int, version.split("."))) >= (2, 30)
+    except (ValueError, OSError):
+        return False
+
+
 class Watchdog:
     """Ends this process when `beat` is not called for `limit_s` (real s)."""
 
@@ -33,6 +46,7 @@ class Watchdog:
         self._step_s = limit_s / STEPS
         self._limit_s = limit_s
         self._looks_left = STEPS
+        self._needs_no_interpreter = timeouts_are_monotonic()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -61,6 +75,8 @@ class Watchdog:
                 self._end()
 
     def _arm(self) -> None:
+        if not self._needs_no_interpreter:
+            return
         with suppress(ValueError, OSError, AttributeError):  # standard error was closed
             faulthandler.dump_traceback_later(
                 self._limit_s + self._step_s, exit=True, file=sys.stderr

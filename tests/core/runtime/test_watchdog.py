@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from cellwarden.runtime.watchdog import timeouts_are_monotonic
+
 PROGRAM = """
 import asyncio, logging, re, sys, time
 from cellwarden.runtime.watchdog import Watchdog
@@ -61,6 +63,18 @@ def test_a_loop_that_lives_is_left_alone() -> None:
 def test_a_stop_is_given_the_patience_it_asks_for() -> None:
     ended = run("dog.beat(patience_s=10); await asyncio.sleep(1.2)")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "the end\n", "")
+
+
+@pytest.mark.parametrize(
+    ("library", "monotonic"),
+    [("glibc 2.39", True), ("glibc 2.30", True), ("glibc 2.29", False), ("glibc ?", False),
+     ("", False), (None, False)],
+)  # fmt: skip
+def test_a_library_whose_timeouts_follow_the_wall_clock_gets_no_second_guard(
+    library, monotonic, monkeypatch
+) -> None:
+    monkeypatch.setattr("os.confstr", lambda name: library)
+    assert timeouts_are_monotonic() is monotonic
 
 
 @pytest.mark.system
