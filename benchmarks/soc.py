@@ -60,6 +60,12 @@ class Score:
     """Hours until the error first stays within 3 % for ten minutes; inf if never."""
     capacity_error: float
     """Shown capacity at the end against the usable one, in %."""
+    first_sight_h: float
+    """Hours until the truth first lies at a knee, or a rest of 30 min ends; inf if never."""
+    resistance_error: float
+    """How far cells' learned resistances are apart from the truth's, of the mean resistance, in %:
+    the traces tell how much of it is contact resistance, and that is what differs; nan if none was
+    learned."""
 
 
 def run(seconds: float) -> list[tuple[str, str, str]]:
@@ -85,7 +91,8 @@ def run(seconds: float) -> list[tuple[str, str, str]]:
                         f"RMSE {score.rmse:4.2f}  max {score.largest:5.2f}  end {score.end:+5.2f}"
                         f"  in 2 sigma {100 * score.in_band:5.1f} %  jump {score.jump:4.2f} %/min"
                         f"  3 % in {score.within_3_after_h:3.1f} h"
-                        f"  Ah {score.capacity_error:+5.1f} %"
+                        f" (sight {score.first_sight_h:3.1f})  Ah {score.capacity_error:+5.1f} %"
+                        f"  R {score.resistance_error:3.1f} %"
                     ),
                     f"<= {aim_rmse:g}/{aim_max:g}, >= 95 %{'' if good else '  MISSED'}",
                 )
@@ -145,11 +152,11 @@ def _score(path: Path, truth_path: Path) -> Score:
     )
     usable_ah = sheet["truth"]["usable_capacity_ah"]
     rows = []
-    capacity_ah = math.nan
+    capacity_ah, cells = math.nan, ()
     for (t_s, true_soc, true_ah), state in zip(_truth(truth_path), states(path), strict=True):
         assert state.soc_percent is not None
         assert state.soc_sigma_percent is not None
-        capacity_ah = state.capacity_ah or math.nan
+        capacity_ah, cells = state.capacity_ah or math.nan, state.cells
         error = state.soc_percent - 100 * true_soc
         rows.append((t_s, error, state.soc_sigma_percent, state.soc_percent, true_ah))
     first = int(SETTLED * len(rows))
@@ -167,7 +174,37 @@ def _score(path: Path, truth_path: Path) -> Score:
         jump=jump,
         within_3_after_h=_settles_h([(t_s, e) for t_s, e, *_ in by_minute]),
         capacity_error=100 * (capacity_ah / usable_ah - 1),
+        first_sight_h=_first_sight_h(truth_path),
+        resistance_error=_resistance_error(
+            [cell.resistance_ohm for cell in cells], sheet["truth"]["contact_resistance_mohm"]
+        ),
     )
+
+
+def _resistance_error(ohms: list[float | None], contact_mohm: list[float]) -> float:
+    known = [ohm for ohm in ohms if ohm is not None]
+    if len(known) < len(contact_mohm):
+        return math.nan
+    mean, contact = sum(known) / len(known), sum(contact_mohm) / len(contact_mohm)
+    off = [
+        (ohm - mean) - (true - contact) / 1000
+        for ohm, true in zip(known, contact_mohm, strict=True)
+    ]
+    return 100 * math.sqrt(math.fsum(e * e for e in off) / len(off)) / mean
+
+
+def _first_sight_h(path: Path) -> float:
+    """Return when a voltage first tells something: outside 25..90 %, or 30 min at rest (C1)."""
+    rest_s, last_s = 0.0, 0.0
+    with gzip.open(path, "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            t_s, soc = float(row["t_s"]), float(row["true_soc"])
+            rests = abs(float(row["true_current_a"])) < 0.5
+            rest_s = rest_s + t_s - last_s if rests else 0.0
+            last_s = t_s
+            if not 0.25 <= soc <= 0.90 or rest_s >= 1800:
+                return t_s / 3600
+    return math.inf
 
 
 def _truth(path: Path) -> Iterator[tuple[float, float, float]]:

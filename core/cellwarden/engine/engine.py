@@ -99,7 +99,6 @@ class Engine:
             settings.bms_soc,
         )
         self._insights = Insights(
-            pack,
             settings.cell,
             parameters,
             balances_cells=settings.balances_cells,
@@ -529,7 +528,6 @@ class Engine:
             balancing=memory.insight.plan.shown,
             heating=memory.insight.heat.shown,
             prediction=memory.insight.forecast.shown,
-            findings=memory.insight.findings,
         )
 
 

@@ -25,7 +25,6 @@ from cellwarden.model import (
     Alarm,
     CellEstimate,
     Chemistry,
-    Finding,
     Inputs,
     Parameters,
     Switches,
@@ -47,7 +46,6 @@ class Insight(NamedTuple):
     steps: Steps = Steps()
     forecast: Forecast = Forecast()
     leaks: Leaks = Leaks()
-    findings: tuple[Finding, ...] = ()
 
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
@@ -83,7 +81,6 @@ class Insights:
 
     def __init__(
         self,
-        pack: str,
         cell: Chemistry,
         parameters: Parameters,
         *,
@@ -100,7 +97,7 @@ class Insights:
             parameters.design_capacity_ah,
         )
         self._watch = StepWatch(KINDS[cell.name], parameters.design_capacity_ah)
-        self._leak_watch = LeakWatch(pack, parameters.cell_count, parameters.design_capacity_ah)
+        self._leak_watch = LeakWatch(parameters.cell_count, parameters.design_capacity_ah)
         self._forecaster = Forecaster(cell, parameters, ocv_v)
         self._heater = None if heater is None else Heater(heater, parameters)
         self.planner = Planner(cell, parameters, by_cell=balances_cells)
@@ -134,10 +131,7 @@ class Insights:
             insight.forecast, moment.view, moment.gauge, steps, moment.alarms, moment.gap_s
         )
         leaks = self._leak_watch.hear(insight.leaks, moment.gauge, moment.moved, moment.gap_s)
-        findings = insight.findings
-        if leaks.rate_a is not insight.leaks.rate_a:
-            findings = self._leak_watch.findings(leaks)
-        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast, leaks, findings)
+        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast, leaks)
 
     def faults(self, insight: Insight) -> tuple[Fault, ...]:
         """Return what is wrong with the pack's helpers."""

@@ -3,7 +3,7 @@
 A cell with a beginning internal short loses a few milliamperes more than the others: nothing in a
 day's voltages, but a debt that grows from one full charge to the next. Debts are compared at the
 end of full charges, where they are known best, with what a balancer moved taken out. What all cells
-lose alike does not show, and does no harm.
+lose alike does not show, and does no harm. Whether it is worth a word is the diagnosis' business.
 """
 
 import math
@@ -13,7 +13,6 @@ from typing import NamedTuple
 from cellwarden.engine.balance_debt import debts
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_estimator import Moved
-from cellwarden.model import Finding, Urgency
 
 LEAST_S = 20 * 3600.0
 """Between two looks: less than a day, so that a full charge each day is enough (ours)."""
@@ -21,10 +20,6 @@ KNOWN_PART = 0.004
 """Of the capacity: debts must be known so well to be compared (ours)."""
 KNOWN_C = 0.0003
 """A rate is told once its sigma is below this, in C (ours): 80 mA at 280 Ah."""
-LEAK_C = 0.00005
-"""A cell that loses so much more than its neighbours, in C, is told (ours): 3.6 % a month."""
-SURE = 3.0
-"""Sigmas by which it must stand out."""
 FORGET_S = 14 * 86_400.0
 """Older looks count for less."""
 
@@ -60,8 +55,7 @@ class Leaks(NamedTuple):
 class LeakWatch:
     """Watches one pack."""
 
-    def __init__(self, pack: str, count: int, design_ah: float) -> None:
-        self._pack = pack
+    def __init__(self, count: int, design_ah: float) -> None:
         self._count = count
         self._design_ah = design_ah
 
@@ -126,29 +120,3 @@ class LeakWatch:
         rate = [old + share * (new - old) for old, new in zip(leaks.rate_a, lost_a, strict=True)]
         sigma = [share * new for new in sigma_a]
         return rate, sigma
-
-    def findings(self, leaks: Leaks) -> tuple[Finding, ...]:
-        """Return the cells that lose conspicuously more than the others, the worst first."""
-        found = [
-            (rate, sigma, cell)
-            for cell, (rate, sigma) in enumerate(
-                zip(leaks.rate_a, leaks.sigma_a, strict=True), start=1
-            )
-            if rate >= max(LEAK_C * self._design_ah, SURE * sigma)
-        ]
-        return tuple(self._finding(*leak, leaks.watched_s) for leak in sorted(found, reverse=True))
-
-    def _finding(self, rate_a: float, sigma_a: float, cell: int, watched_s: float) -> Finding:
-        month_percent = 100 * rate_a * 720 / self._design_ah
-        return Finding(
-            code="cell-self-discharge",
-            what=f"cell {cell} discharges itself more than its neighbours",
-            evidence=(
-                f"{1000 * rate_a:.0f} ± {1000 * sigma_a:.0f} mA more than the mean over"
-                f" {watched_s / 86_400:.0f} days, {month_percent:.1f} % a month"
-            ),
-            confidence=min(0.5 + 0.1 * rate_a / max(sigma_a, 1e-6), 0.95),
-            pack=self._pack,
-            where=f"cell {cell}",
-            urgency=Urgency.SOON,
-        )
