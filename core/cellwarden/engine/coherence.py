@@ -28,6 +28,8 @@ RAMP_PART = 0.5
 """After a step the voltage moves on by less than this part of it."""
 STEPS = 3
 """As many in a row condemn a current, and as many good ones acquit it (ours)."""
+SETTLE_S = 3.0
+"""Voltage and current of a device may be as far apart in time (ours); then a step is judged."""
 PAIRED_S = 5.0
 """Readings further apart than this are not compared: the battery relaxes in between."""
 
@@ -51,10 +53,10 @@ class Steps(NamedTuple):
     """Current against voltage."""
 
     base: tuple[float, float] | None = None
-    """Mean cell in V and current in A before the step that is being looked at."""
+    """Mean cell in V and current in A before the step that is being looked at; None: no step."""
     last: tuple[float, float] | None = None
-    pending: bool = False
-    """A step began with the last reading; the next one completes it, whichever came first."""
+    begun: tuple[float, float] | None = None
+    """When the step began, and the mean cell's voltage then."""
     stuck: int = 0
     """Steps in a row of the one without the other."""
     reversed: int = 0
@@ -93,8 +95,9 @@ class Track(NamedTuple):
 
     def later(self, by_s: float) -> "Track":
         """Return the track as if everything had happened `by_s` later (F30)."""
-        since_s, still = self.same_since_s, self.still
+        since_s, still, begun = self.same_since_s, self.still, self.steps.begun
         return self._replace(
+            steps=self.steps._replace(begun=None if begun is None else (begun[0] + by_s, begun[1])),
             same_since_s=None if since_s is None else since_s + by_s,
             still=still._replace(since_s=still.since_s + by_s),
         )
@@ -146,23 +149,28 @@ class Coherence:
         return Track(steps, still, track.same_since_s, track.same, track.clock_runs)
 
     def _step(self, steps: Steps, view: View, gap_s: float | None) -> Steps:
-        sum_v, current_a = view.cell_sum_v, view.reading.current_a
+        sum_v, reading = view.cell_sum_v, view.reading
+        current_a, last = reading.current_a, steps.last
         if sum_v is None or current_a is None:
-            return steps._replace(base=None, last=None, pending=False)
+            return steps._replace(base=None, last=None, begun=None)
         now = (sum_v / self._cells, current_a)
-        last = steps.last
         if last is None or gap_s is None or gap_s > PAIRED_S:
-            return steps._replace(base=None, last=now, pending=False)
-        if steps.pending and steps.base is not None:
-            volts, amps = now[0] - steps.base[0], now[1] - steps.base[1]
+            return steps._replace(base=None, last=now, begun=None)
+        base, begun = steps.base, steps.begun
+        if base is not None and begun is not None:
+            begun_s, first_v = begun
+            if reading.heard_s - begun_s < SETTLE_S:
+                return Steps(base, now, begun, *steps[3:])
+            volts, amps = now[0] - base[0], now[1] - base[1]
             # A ramp, as at the end of a discharge, is no step of a current.
-            ramp = abs(now[0] - last[0]) > RAMP_PART * abs(last[0] - steps.base[0])
+            ramp = abs(now[0] - first_v) > RAMP_PART * abs(first_v - base[0])
             judged = self._judge(steps, volts, amps, ramp=ramp)
-            return judged._replace(base=None, last=now, pending=False)
+            return Steps(None, now, None, *judged[3:])
         volts, amps = now[0] - last[0], now[1] - last[1]
-        begins = not (-STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a)
-        # By position: this runs with every reading, and `_replace` is slow.
-        return Steps(last if begins else None, now, begins, *steps[3:])
+        if -STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a:
+            # By position: this runs with every reading, and `_replace` is slow.
+            return Steps(None, now, None, *steps[3:])
+        return Steps(last, now, (reading.heard_s, now[0]), *steps[3:])
 
     def _judge(self, steps: Steps, volts: float, amps: float, *, ramp: bool) -> Steps:
         """Return the steps after one whole step of voltage and current."""
