@@ -228,16 +228,33 @@ def test_packs_in_the_air_are_found_and_others_left_alone(
     asyncio.run(test())
 
 
-@pytest.mark.skipif(not SUPPORTED, reason="aiobmsble needs Python 3.12")
-def test_other_makes_are_told_by_what_aiobmsble_knows_of_them() -> None:
-    told = AdvertisementData(
-        local_name="DL-4711", manufacturer_data={0x102: b""}, service_data={},
-        service_uuids=["0000fff0-0000-1000-8000-00805f9b34fb"], tx_power=None, rssi=-60,
+def advertised(name: str, service: str, *manufacturers: int) -> AdvertisementData:
+    return AdvertisementData(
+        local_name=name, manufacturer_data=dict.fromkeys(manufacturers, b""), service_data={},
+        service_uuids=[f"0000{service}-0000-1000-8000-00805f9b34fb"], tx_power=None, rssi=-60,
         platform_data=(),
     )  # fmt: skip
-    driver, options = asyncio.run(radio._driver_for("00:11:22:33:44:55", told))
-    assert driver == "ble-generic"
-    assert options == {"port": "00:11:22:33:44:55", "bms": "daly_bms"}
+
+
+def drivers_of(told: AdvertisementData) -> list[tuple[str, object]]:
+    address = "00:11:22:33:44:55"
+    drivers = asyncio.run(radio.drivers_for(address, told))
+    return [(name, options.get("bms")) for name, options in drivers]
+
+
+def test_a_bms_is_told_by_what_it_advertises() -> None:
+    assert drivers_of(advertised("anything", "ffe0")) == [("jk-ble", None)]
+    assert drivers_of(advertised("anything", "180f", 0x0B65)) == [("jk-ble", None)]
+    assert drivers_of(advertised("anything", "ff00"))[0] == ("jbd-ble", None)
+    assert drivers_of(advertised("lamp", "180f")) == []
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="aiobmsble needs Python 3.12")
+def test_other_makes_are_told_by_what_aiobmsble_knows_of_them() -> None:
+    assert drivers_of(advertised("DL-4711", "fff0", 0x102)) == [("ble-generic", "daly_bms")]
+    assert drivers_of(advertised("JBD-1", "ff00")) == [
+        ("jbd-ble", None), ("ble-generic", "jbd_bms")
+    ]  # fmt: skip
 
 
 def test_a_computer_without_bluetooth_is_noted(
@@ -423,6 +440,7 @@ def test_what_it_writes_is_read_and_a_second_scan_writes_nothing(tmp_path: Path)
     assert f"Added to {config}: 1 pack(s)" in first.stdout
     written = config.read_text()
     assert written.startswith('# mine\n[controller]\nname = "Shed"\n\n[[pack]]\n')
+    assert [pack.name for pack in load(config, Host()).packs] == ["pack-1"]
     again = subprocess.run(
         [*words, "--json"], capture_output=True, text=True, timeout=60, check=False
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellwarden.config.files import block
-from cellwarden.model import CHEMISTRIES, Reading
+from cellwarden.model import Reading
 
 _MOST_CAPACITY_AH, _LEAST_CAPACITY_AH = 2000.0, 5.0  # what `capacity_ah` takes
 # A cell's over-voltage protection says what it is: the makers' presets are 2.7, 3.6 and 4.2 V.
@@ -102,7 +102,6 @@ class Found:
         volts = [volt for volt in self.reading.cell_voltages_v if volt is not None]
         if volts and max(volts) > _SURELY_LI_ION_V:
             return "Li-ion", f"by a cell at {max(volts):.3f} V: check it"
-        assert "LiFePO4" in CHEMISTRIES
         return "LiFePO4", "not told, the one with the lowest limits of the usual: check it"
 
     def _capacity_ah(self) -> tuple[float, str]:

@@ -1,7 +1,7 @@
 """Looking at the air: who advertises what a BMS does, then a connection to each of those."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _JK_MANUFACTURERS = frozenset({0x0B65, 0x4B4A})  # one source (syssi/esphome-jk-bms)
 _ANSWER_S = 2.0
-
-Heard = "tuple[BLEDevice, AdvertisementData]"
 
 
 async def look(
@@ -42,18 +40,12 @@ async def look(
         address = device.address.upper()
         if wanted and address not in wanted:
             continue
-        driver, options = await _driver_for(address, told)
-        if driver is None:
-            if wanted:
-                notes.append(f"{address}: it does not advertise itself as a BMS that is known here")
-            continue
-        tell(f"Bluetooth: connecting to {address} as {driver}")
-        with telling(notes, address):
-            each = await ask(driver, options, timeout_s=_ANSWER_S)
-            if each is None:
-                notes.append(f"{address}: is in range, but tells nothing as {driver}")
-            else:
-                found.append(each)
+        drivers = await drivers_for(address, told)
+        if not drivers and wanted:
+            notes.append(f"{address}: it does not advertise itself as a BMS that is known here")
+        if drivers:
+            with telling(notes, address):
+                found += await _connect(address, drivers, tell, notes)
     absent = wanted - {device.address.upper() for device, _ in heard}
     notes += [f"{address}: not in range, or connected to somebody else" for address in absent]
     return found
@@ -71,19 +63,38 @@ async def _scan(scan_s: float) -> "list[tuple[BLEDevice, AdvertisementData]]":
     return sorted(heard.values(), key=lambda pair: pair[0].address)
 
 
-async def _driver_for(
+async def _connect(
+    address: str, drivers: Sequence[tuple[str, dict[str, object]]], tell: Tell, notes: list[str]
+) -> list[Found]:
+    """Ask with one driver after the other until one is answered."""
+    for driver, options in drivers:
+        tell(f"Bluetooth: connecting to {address} as {driver}")
+        each = await ask(driver, options, timeout_s=_ANSWER_S)
+        if each is not None:
+            return [each]
+    names = " or ".join(driver for driver, _ in drivers)
+    notes.append(f"{address}: is in range, but tells nothing as {names}")
+    return []
+
+
+async def drivers_for(
     address: str, told: "AdvertisementData"
-) -> tuple[str | None, dict[str, object]]:
+) -> list[tuple[str, dict[str, object]]]:
+    """Return the drivers that may read who advertises this, the likelier first.
+
+    Several makers use JBD's service for protocols of their own.
+    """
     options: dict[str, object] = {"port": address}
     if jk_ble.SERVICE in told.service_uuids or _JK_MANUFACTURERS & set(told.manufacturer_data):
-        return "jk-ble", options
+        return [("jk-ble", options)]
+    drivers = []
     if jbd.SERVICE in told.service_uuids:
-        return "jbd-ble", options
+        drivers.append(("jbd-ble", options))
     if ble_generic.SUPPORTED and find_spec("aiobmsble") is not None:
         from aiobmsble.utils import bms_identify
 
         kind = await bms_identify(told, address)
         if kind is not None:
             name = kind.get_bms_module().rpartition(".")[2]
-            return "ble-generic", options | {"bms": name}
-    return None, options
+            drivers.append(("ble-generic", options | {"bms": name}))
+    return drivers

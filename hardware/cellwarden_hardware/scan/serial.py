@@ -75,16 +75,16 @@ async def _listening(
 ) -> list[Found]:
     """Hear every pack as the master makes it answer; on such a line nothing is asked."""
     tell(f"{port}: a pack is the master of this line; listening to {len(addresses)}")
-    heard: list[Found | None] = []
+    heard: dict[int, Found | None] = {}
     hints = {"listen_only": "a pack of this line asks the others; [controller] max_age_s = 15"}
 
     async def hear(address: int) -> None:
         options = {"port": port, "address": address, "listen_only": True}
         with telling(notes, port):
-            heard.append(await ask("jk-modbus", options, timeout_s=_ANSWER_S, hints=hints))
+            heard[address] = await ask("jk-modbus", options, timeout_s=_ANSWER_S, hints=hints)
 
     await asyncio.gather(*map(hear, addresses))
-    return [each for each in heard if each is not None]
+    return [each for _, each in sorted(heard.items()) if each is not None]
 
 
 async def _asking(port: str, probe: Probe, tell: Tell, notes: list[str]) -> list[Found]:
