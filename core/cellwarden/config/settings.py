@@ -155,8 +155,8 @@ class BankOptions:
     )
     join_window_v: float | None = option(
         None,
-        help="a pack further than this from the bank's voltage is not counted on, and is wanted"
-        " open; default 1 % of the nominal voltage",
+        help="a pack further than this from the bank's voltage is not counted on, and is kept open"
+        " if it is; default 1 % of the nominal voltage",
         unit="V",
         minimum=0.05,
         maximum=10,

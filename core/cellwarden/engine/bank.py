@@ -388,8 +388,16 @@ def _silent_since_s(memory: BankMemory, now_s: float, *, some_online: bool) -> f
 
 
 def _held_open(packs: tuple[PackState, ...], parts: tuple[Part, ...]) -> tuple[PackState, ...]:
-    """Return the packs; those that are apart from the bank are not to close onto it (F43)."""
-    apart = [n for n, part in enumerate(parts) if part.apart]
+    """Return the packs; open ones that are apart from the bank are not to close onto it (F43).
+
+    A pack that is apart with closed MOSFETs has an open breaker, or a voltage that is not true:
+    neither is mended by opening them.
+    """
+    apart = [
+        n
+        for n, part in enumerate(parts)
+        if part.apart and part.charge_fet_on is part.discharge_fet_on is False
+    ]
     if not apart:
         return packs
     held = list(packs)

@@ -50,11 +50,14 @@ def test_a_pack_that_comes_2_v_apart_is_joining_and_counts_for_nothing() -> None
     assert "the pack is joining" in {r.rule for r in state.limits.charge_current.reasons}
 
 
-def test_a_pack_that_is_apart_is_wanted_open(rack: Rack) -> None:
+@pytest.mark.parametrize(("fets_on", "wanted"), [(False, False), (True, None)])
+def test_open_mosfets_of_a_pack_that_is_apart_are_kept_open(fets_on: bool, wanted) -> None:
     rack = Rack()
     rack.cycles(10, silent=("right",))
-    state = rack.cycles(3, right=all_cells(3.425))
-    assert (state.packs[1].switches.charge, state.packs[1].switches.discharge) == (False, False)
+    fets = {"charge_fet_on": fets_on, "discharge_fet_on": fets_on}
+    state = rack.cycles(3, right={**all_cells(3.425), **fets})
+    assert standings(rack)["right"] is Standing.JOINING
+    assert (state.packs[1].switches.charge, state.packs[1].switches.discharge) == (wanted, wanted)
     assert state.packs[0].switches.charge is None
 
 
