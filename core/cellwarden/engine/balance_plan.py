@@ -47,6 +47,8 @@ EMPTY_PERCENT = 10.0
 """Below this nothing is spent on balancing (ours)."""
 STEEP_V = 0.02
 """So far above its flat part a curve is steep enough to see charge in it (ours)."""
+UNKNOWN_CELL = "a cell is unknown"
+WRONG_WAY = "the highest cell is not the fullest"
 LOCKS = {AlarmKind.BALANCE_WIRE_OPEN, AlarmKind.WIRING, AlarmKind.CELL_FAILURE}
 """Alarms by which it is not sure which cell a lead belongs to, or whether it is one."""
 WORK_S, LOOK_S = 480.0, 80.0
@@ -55,6 +57,10 @@ FLAT_WORK_S = 3600.0
 """Between pauses on the flat part, where there is little to see."""
 
 
+VETO_S = 60.0
+"""A switch is opened after so long a time in which the device would do harm (ours)."""
+FREE_S = 600.0
+"""And closed again after so long a time without: a BMS keeps its switches in flash (ours)."""
 STUCK_S = 60.0
 """A balancer has so long to stop (ours)."""
 STUCK_A = 0.1
@@ -79,6 +85,14 @@ class Plan(NamedTuple):
     """How long this pause lasts; None while there is none."""
     ends: tuple[int, int] | None = None
     """Highest and lowest cell, from 0, when no balance current flowed last."""
+    harm: bool = False
+    """A device that thinks for itself would do harm now."""
+    vetoed: bool = False
+    """So its switch was opened."""
+    restoring: bool = False
+    """Its switch was opened by a veto that is over, and has not been seen closed yet."""
+    turn_s: float = 0.0
+    """`harm` has differed from `vetoed` for so long."""
     stuck_s: float = 0.0
     """It has been balancing for so long although it was told not to."""
 
@@ -124,10 +138,26 @@ class Planner:
             paused_s += passed_s
         age_s = plan.age_s + passed_s
         stuck_s = plan.stuck_s + passed_s if self._disobeys(plan, view) else 0.0
-        plan = Plan(plan.shown, plan.pair, plan.going, age_s, worked_s, paused_s, ends, stuck_s)
+        plan = plan._replace(
+            age_s=age_s, worked_s=worked_s, paused_s=paused_s, ends=ends, stuck_s=stuck_s
+        )
+        if not self._by_cell:
+            plan = _turned(plan, passed_s, view.reading.balance_switch_on)
         if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
             return plan
         return self._think(plan, view, gauge, alarms)._replace(age_s=0.0)
+
+    def switch(self, plan: Plan) -> bool | None:
+        """Return what is wanted of the balancer's switch; None: it is left as its owner has it.
+
+        Hardware without a mind of its own is switched as planned. A BMS is only kept from doing
+        harm: when to balance it knows itself, and whether at all its owner decides (R30).
+        """
+        if self._by_cell:
+            return None if plan.shown is None else plan.shown.wanted
+        if plan.vetoed:
+            return False
+        return True if plan.restoring else None
 
     def faults(self, plan: Plan) -> tuple[Fault, ...]:
         """Return what is wrong with the balancer (F28)."""
@@ -150,7 +180,8 @@ class Planner:
             stopped = f"SoC below {EMPTY_PERCENT:.0f} %"
         ends = plan.ends
         if stopped is not None or ends is None:
-            return self._rest(plan, view, known, stopped or "measures")
+            harm = stopped is not None and stopped != UNKNOWN_CELL
+            return self._rest(plan, view, known, stopped or "measures", harm=harm)
         if alarms.overvoltage:
             return self._work(plan, view, known, ends, "over-voltage: balancing is the cure")
         steep = self._steep(view)
@@ -163,7 +194,7 @@ class Planner:
                 return self._rest(plan, view, known, "the cells are balanced")
         why = self._against_voltage(view, known, ends)
         if why is not None:
-            return self._rest(plan, view, known, why)
+            return self._rest(plan, view, known, why, harm=why == WRONG_WAY)
         return self._work(plan, view, known, ends, "by voltage", steep=True)
 
     def _steep(self, view: View) -> bool:
@@ -212,7 +243,7 @@ class Planner:
         if known is not None and (
             known.ah[give] - known.ah[take] < -DOUBT * _doubt_ah(known, give, take)
         ):
-            return "the highest cell is not the fullest"
+            return WRONG_WAY
         return None
 
     def _work(
@@ -227,6 +258,8 @@ class Planner:
     ) -> Plan:
         """Balance, unless it is time to measure."""
         most_s = WORK_S if steep else FLAT_WORK_S
+        if not self._by_cell:  # a BMS measures in pauses of its own
+            most_s = math.inf
         if plan.paused_s is not None and plan.paused_s < LOOK_S:
             return self._rest(plan._replace(going=True), view, known, "pauses to measure")
         if plan.worked_s >= most_s and plan.paused_s is None:
@@ -236,10 +269,12 @@ class Planner:
         plan = plan._replace(
             pair=pair if self._by_cell else None, going=True, paused_s=None, worked_s=worked_s
         )
-        return plan._replace(shown=self._show(view, known, why, pair))
+        return plan._replace(harm=False, shown=self._show(view, known, why, pair))
 
-    def _rest(self, plan: Plan, view: View, known: Debts | None, why: str) -> Plan:
-        return plan._replace(pair=None, shown=self._show(view, known, why, None))
+    def _rest(
+        self, plan: Plan, view: View, known: Debts | None, why: str, *, harm: bool = False
+    ) -> Plan:
+        return plan._replace(pair=None, harm=harm, shown=self._show(view, known, why, None))
 
     def _show(
         self, view: View, known: Debts | None, why: str, pair: tuple[int, int] | None
@@ -266,10 +301,22 @@ class Planner:
         )
 
 
+def _turned(plan: Plan, passed_s: float, closed: bool | None) -> Plan:
+    """Return the plan after time has passed over what it thinks of the device's switch."""
+    if plan.restoring and closed is not False:
+        plan = plan._replace(restoring=False)
+    if plan.harm is plan.vetoed:
+        return plan if not plan.turn_s else plan._replace(turn_s=0.0)
+    turn_s = plan.turn_s + passed_s
+    if turn_s < (VETO_S if plan.harm else FREE_S):
+        return plan._replace(turn_s=turn_s)
+    return plan._replace(vetoed=plan.harm, restoring=not plan.harm, turn_s=0.0)
+
+
 def _unfit(view: View, alarms: Alarms) -> str | None:
     """Return why no cell may be balanced at all."""
     if view.cell_max is None or view.cell_sum_v is None:
-        return "a cell is unknown"
+        return UNKNOWN_CELL
     for alarm in alarms.shown:
         if alarm.blocks_balance or (alarm.kind in LOCKS and alarm.severity is Severity.PROTECTION):
             return alarm.text.removeprefix(f"{alarm.pack}: ")

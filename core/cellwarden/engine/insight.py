@@ -47,10 +47,11 @@ class Insight(NamedTuple):
     forecast: Forecast = Forecast()
     leaks: Leaks = Leaks()
 
+    balance_switch: bool | None = None
+
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
-        shown = self.plan.shown
-        balance = None if shown is None else shown.wanted
+        balance = self.balance_switch
         heating = self.heat.shown
         heat = None if heating is None else heating.wanted
         return Switches(
@@ -131,7 +132,18 @@ class Insights:
             insight.forecast, moment.view, moment.gauge, steps, moment.alarms, moment.gap_s
         )
         leaks = self._leak_watch.hear(insight.leaks, moment.gauge, moment.moved, moment.gap_s)
-        return Insight(tally, news, cells_of, cells, plan, heat, steps, forecast, leaks)
+        return Insight(
+            tally,
+            news,
+            cells_of,
+            cells,
+            plan,
+            heat,
+            steps,
+            forecast,
+            leaks,
+            self.planner.switch(plan),
+        )
 
     def faults(self, insight: Insight) -> tuple[Fault, ...]:
         """Return what is wrong with the pack's helpers."""

@@ -161,7 +161,7 @@ def test_a_lead_of_much_resistance_locks_and_says_which(ohm: float, wanted: bool
         voltage_v=sum(volts),
         wire_resistances_ohm=(*(0.06,) * 15, ohm),
     )
-    assert state.switches.balance is wanted
+    assert state.balancing.wanted is wanted
     assert ("balance lead resistance" in state.balancing.why) is not wanted
 
 
@@ -340,15 +340,43 @@ def test_while_it_works_the_voltages_of_the_cells_are_not_listened_to() -> None:
     assert after(1e-9)[2] == pytest.approx(0.0, abs=0.01)
 
 
-def test_the_plan_sets_the_switch_and_is_shown() -> None:
+def test_hardware_without_a_mind_is_switched_as_planned() -> None:
+    planner = Planner(LFP, parameters(), by_cell=True)
+    assert planner.switch(plan(gauge({3: 2.0, 12: -1.5}))) is True
+    assert planner.switch(plan(gauge())) is False
+    assert planner.switch(Plan()) is None
+
+
+@pytest.mark.requirement("R30")
+def test_the_switch_of_a_bms_is_left_as_its_owner_has_it_while_it_does_no_harm() -> None:
     bench = Bench()
-    state = bench.settle(20, **all_cells(3.33))
-    assert state.switches.balance is False
-    assert state.balancing.wanted is False
     volts = with_volts(TOP, c4=3.45)
-    state = bench.settle(20, cell_voltages_v=volts, voltage_v=sum(volts), balancing=True)
-    assert state.switches.balance is True
-    assert state.balancing.active is True
+    for on in (False, True):
+        state = bench.settle(100, cell_voltages_v=volts, voltage_v=sum(volts), balance_switch_on=on)
+        assert state.balancing.wanted
+        assert state.switches.balance is None
+
+
+@pytest.mark.requirement("R31")
+def test_it_is_opened_while_a_lead_locks_and_closed_again_ten_minutes_after() -> None:
+    bench = Bench()
+    volts = with_volts(TOP, c4=3.45)
+    told = {"cell_voltages_v": volts, "voltage_v": sum(volts)}
+    bad = {"wire_resistances_ohm": (*(0.06,) * 15, 0.3)}
+    good = {"wire_resistances_ohm": (0.06,) * 16}
+    assert bench.settle(50, balance_switch_on=True, **told, **bad).switches.balance is None
+    assert bench.settle(60, balance_switch_on=True, **told, **bad).switches.balance is False
+    assert bench.settle(590, balance_switch_on=False, **told, **good).switches.balance is False
+    assert bench.settle(40, balance_switch_on=False, **told, **good).switches.balance is True
+    assert bench.settle(2, balance_switch_on=True, **told, **good).switches.balance is None
+    assert bench.settle(2, balance_switch_on=False, **told, **good).switches.balance is None
+
+
+def test_a_bms_is_not_paused_by_its_switch_for_that_lives_in_its_flash() -> None:
+    before, known = Plan(), gauge({3: 2.0, 12: -1.5}, sigma=0.25)
+    for _ in range(400):
+        before = plan(known, with_volts(FLAT, c3=3.45, c12=3.32), before=before, by_cell=False)
+        assert before.shown.wanted
 
 
 def test_a_pack_that_is_not_heard_wants_nothing_of_its_balancer() -> None:
