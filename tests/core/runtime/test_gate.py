@@ -549,3 +549,41 @@ def test_an_automation_cannot_wear_out_the_memory_of_a_bms(tmp_path: Path) -> No
     assert all(outcome.good for outcome in outcomes[:30])
     assert "memory wears out: wait 3600 s" in outcomes[30].reason
     assert outcomes[31].good  # the person at the computer goes on
+
+
+def test_nobody_has_a_turn_before_the_pack_has_answered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        guarded = Guarded(WritablePack(), "left")
+        await guarded.open()
+        with pytest.raises(LinkError, match="no connection"):
+            async with guarded.turn():
+                pass
+        await guarded.poll()
+        async with guarded.turn() as writer:
+            assert writer.writable()
+
+    asyncio.run(scenario())
+
+
+def test_protection_does_not_wait_for_a_persons_long_transaction(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    pack = world.packs[0]
+    pack.ignores = {"cell_undervoltage_v"}
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+
+    world.gate._desks["left"]._pause = pause
+
+    async def scenario() -> None:
+        task = asyncio.create_task(world.gate.ask(change(cell_undervoltage_v=2.6)))
+        await waiting.wait()
+        outcome = await world.gate.ask(switch(on=False, who="engine"))
+        assert outcome.good
+        assert not task.done()
+        go_on.set()
+        assert (await task).verdict is Verdict.ROLLED_BACK
+
+    world.run(scenario)

@@ -210,3 +210,12 @@ def test_whatever_goes_wrong_the_outcome_tells_what_the_device_holds(
     pack.ignores = ignores
     pack.after = lambda name: pack.held.update({name: meddles[name]} if name in meddles else {})
     run(pack)
+
+
+def test_a_write_whose_answer_never_came_is_applied_if_it_is_found_there_at_the_end() -> None:
+    pack = WritablePack()
+    # Taken; then not a word until every way back has been tried; then the link is there again.
+    pack.trouble = Troubles(None, *[lose] * 14)
+    outcome = run(pack, {"cell_overvoltage_v": 3.65})
+    assert outcome.verdict is Verdict.APPLIED
+    assert "the device holds the new settings all the same" in outcome.reason
