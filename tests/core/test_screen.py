@@ -62,6 +62,14 @@ def test_what_was_found_between_the_packs_is_told_with_its_evidence() -> None:
     assert "found: right takes no part (0.0 A of 40.0 A)" in shown(bank_state(findings=(finding,)))
 
 
+def test_what_was_found_in_a_pack_is_told_with_where_to_read_on() -> None:
+    finding = Finding(
+        code="a", what="cell 6 discharges by itself", evidence="e", confidence=0.9, pack="left"
+    )
+    state = bank_state(packs=(pack_state("left", findings=(finding,)), pack_state("right")))
+    assert "left: found: cell 6 discharges by itself; see `cellwarden diagnose`" in shown(state)
+
+
 def test_a_limit_shows_why_and_what_clears_it() -> None:
     why = Reason(
         rule="cell over-voltage", value=0.0, source="cell 7", measured=3.652, threshold=3.6,

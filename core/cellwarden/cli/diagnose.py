@@ -101,6 +101,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     for title, rows in (
         ("Measured by others, against the BMS:", [r["text"] for r in report["calibration"]]),
         ("Watched:", [_watched(pack) for pack in report["packs"]]),
+        ("Weakest cells first:", [r for pack in report["packs"] for r in ranks(pack)]),
     ):
         if rows:
             yield ""
@@ -112,6 +113,12 @@ def _watched(pack: Mapping[str, Any]) -> str:
     middle = pack["middle_cell_ohm"]
     ohm = "" if not middle else f", middle cell {1e6 * middle:.0f} µΩ"
     return f"{pack['pack']}: {pack['days']:.2f} days, {pack['load_steps']} load steps{ohm}"
+
+
+def ranks(pack: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the weakest cells of a pack by each quantity that is known."""
+    for name, cells in pack["rank"].items():
+        yield f"{pack['pack']}, by {name}: {' '.join(map(str, cells[:5]))}"
 
 
 def _counted(report: Mapping[str, Any]) -> str:

@@ -190,6 +190,8 @@ def _facts(pack: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "board", f"{pack['board']} {pack['firmware'] or ''}".strip()
     yield "state", pack["phase"]
     yield "watched", f"{pack['days']:.1f} days, {pack['load_steps']} load steps"
+    for name, cells in pack["rank"].items():
+        yield f"weakest cells by {name}", " ".join(map(str, cells[:5]))
 
 
 def _calibration(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -170,15 +170,23 @@ def _alarms(bank: Document, pen: Pen) -> list[str]:
 
 
 def _members(bank: Document, pen: Pen) -> list[str]:
-    """Return which packs are not simply in, and what was found between them."""
-    return [
-        pen(f"{m['pack']}: {m['standing']}{f': {why}' if (why := m['why']) else ''}", YELLOW)
-        for m in bank["members"]
-        if m["standing"] != Standing.IN.value
-    ] + [
-        pen(f"found: {finding['what']} ({finding['evidence']})", YELLOW)
-        for finding in bank["findings"]
-    ]
+    """Return which packs are not simply in, and what was found in and between them."""
+    return (
+        [
+            pen(f"{m['pack']}: {m['standing']}{f': {why}' if (why := m['why']) else ''}", YELLOW)
+            for m in bank["members"]
+            if m["standing"] != Standing.IN.value
+        ]
+        + [
+            pen(f"found: {finding['what']} ({finding['evidence']})", YELLOW)
+            for finding in bank["findings"]
+        ]
+        + [
+            pen(f"{pack['pack']}: found: {finding['what']}; see `cellwarden diagnose`", YELLOW)
+            for pack in bank["packs"]
+            for finding in pack["findings"]
+        ]
+    )
 
 
 def _notices(bank: Document, pen: Pen) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from cellwarden.diagnosis.calibration import calibration, text_of
 from cellwarden.diagnosis.facts import PackFacts
 from cellwarden.diagnosis.memory import HIGH, LOW, DiagnosisMemory, PackStats
+from cellwarden.diagnosis.statistics import Line
 from cellwarden.model import BankState, Finding, PackState
 
 Document = dict[str, Any]
@@ -66,6 +67,7 @@ def _pack(facts: PackFacts, stats: PackStats, state: PackState, now_s: float) ->
     volts = reading.cell_voltages_v if reading is not None else ()
     leads = reading.wire_resistances_ohm if reading is not None else ()
     low, high = stats.regions[LOW], stats.regions[HIGH]
+    known = max(stats.regions, key=lambda region: region.middle_percent.n)
     cells = []
     for n in range(count):
         share = shares[n] if n < len(shares) else None
@@ -78,6 +80,7 @@ def _pack(facts: PackFacts, stats: PackStats, state: PackState, now_s: float) ->
                 "more_sigma_ohm": None if share is None else round(share.sigma, 7),
                 "nearly_empty_percent": _mean(low.cells, n),
                 "nearly_full_percent": _mean(high.cells, n),
+                "loses_percent_a_day": _loss(known.cells, n),
             }
         )
     return {
@@ -98,10 +101,38 @@ def _pack(facts: PackFacts, stats: PackStats, state: PackState, now_s: float) ->
         "days": round((now_s - stats.origin_s) / 86_400.0, 2),
         "alarms": [alarm.text for alarm in state.alarms],
         "cells": cells,
+        "rank": _rank_cells(cells),
     }
 
 
-def _mean(lines: Sequence[Any], n: int) -> float | None:
+RANKED = (
+    ("resistance", "more_ohm", True),
+    ("charge nearly empty", "nearly_empty_percent", False),
+    ("charge nearly full", "nearly_full_percent", False),
+    ("loss a day", "loses_percent_a_day", True),
+)
+"""What cells are ranked by, and whether the highest value is the weakest."""
+
+
+def _rank_cells(cells: Sequence[Document]) -> Document:
+    """Return the cells' numbers by each quantity that is known, the weakest first."""
+    ranks = {}
+    for name, key, highest_first in RANKED:
+        known = [(cell[key], cell["cell"]) for cell in cells if cell[key] is not None]
+        if known:
+            ranks[name] = [cell for _, cell in sorted(known, reverse=highest_first)]
+    return ranks
+
+
+def _loss(lines: Sequence[Line], n: int) -> float | None:
+    """Return what a cell loses against the middle one in % a day; None before three days."""
+    if n >= len(lines) or lines[n].spread_x < 0.8:
+        return None
+    fit = lines[n].fit()
+    return None if fit is None else round(-fit.slope, 3)
+
+
+def _mean(lines: Sequence[Line], n: int) -> float | None:
     return round(lines[n].mean, 2) if n < len(lines) and lines[n].n else None
 
 
