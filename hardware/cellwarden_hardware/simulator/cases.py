@@ -92,14 +92,22 @@ class Case:
 
 
 def house(
-    *, seed: int = 1, hungry: float = 1.0, room_c: float = 21.0, **options: Any
+    *,
+    seed: int = 1,
+    hungry: float = 1.0,
+    room_c: float = 21.0,
+    hysteresis_v: float = 0.0,
+    **options: Any,
 ) -> SimulatedBank:
     """Return a household with one pack, or as many as `options` say."""
     bank = SimulatedBank.home(**{"packs": 1, "seed": seed, **options})
     assert bank.profile is not None
     bank.profile.bank_energy_wh *= hungry
     bank.profile.mean_c = room_c
-    return bank
+    if not hysteresis_v:
+        return bank
+    designs = [replace(pack.design, hysteresis_v=hysteresis_v) for pack in bank.packs]
+    return SimulatedBank([SimulatedPack(design) for design in designs], bank.profile)
 
 
 def _restarts(times: float) -> Story:

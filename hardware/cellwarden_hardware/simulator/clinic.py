@@ -12,6 +12,8 @@ from cellwarden_hardware.simulator.measure import Meter
 from cellwarden_hardware.simulator.pack import SimulatedPack
 
 LOOK_S = 10.0
+CELL_OFFSET_V = 0.0015
+"""Each cell is read wrong by something fixed within this, as in the reference traces."""
 
 Story = Callable[[Reading, SimulatedPack, float], Reading | None]
 """(reading, pack, time in s) → what the BMS tells instead; None: it does not answer."""
@@ -53,7 +55,7 @@ class Clinic:
         """Build the real engine, bank and diagnosis around the house."""
         names = [f"pack-{n + 1}" for n in range(len(self.house.packs))]
         self._meters = [
-            Meter(name=name, seed=f"{pack.design.seed}")
+            Meter(name=name, seed=f"{pack.design.seed}", cell_offset_v=CELL_OFFSET_V)
             for name, pack in zip(names, self.house.packs, strict=True)
         ]
         settings = [pack.bms.parameters for pack in self.house.packs]
