@@ -4,19 +4,15 @@ Both the tests and the benchmark of the diagnosis walk this table, so that what 
 is measured are one thing.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cellwarden.model import (
     AlarmKind,
-    DeviceAlarm,
-    ExternalMeasurement,
     LinkQuality,
-    Reading,
-    Severity,
 )
+from cellwarden_hardware.simulator import stories
 from cellwarden_hardware.simulator.ailments import AILMENTS
 from cellwarden_hardware.simulator.bank import SimulatedBank
 from cellwarden_hardware.simulator.clinic import Clinic, Illness, Outside, Story
@@ -110,154 +106,6 @@ def house(
     return SimulatedBank([SimulatedPack(design) for design in designs], bank.profile)
 
 
-def _restarts(times: float) -> Story:
-    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
-        done = min(math.floor(now_s / 1800.0), times)
-        runtime_s = now_s - done * 1800.0 + (0.0 if done else 90_000.0)
-        return replace(reading, runtime_s=runtime_s)
-
-    return story
-
-
-def _gap(reading: Reading, _: SimulatedPack, now_s: float) -> Reading | None:
-    return None if 1800.0 < now_s < 1860.0 else reading
-
-
-def _silent(_: float) -> Story:
-    return lambda reading, _, now_s: None if now_s > 600.0 else reading
-
-
-def _frozen(_: float) -> Story:
-    kept: list[Reading] = []
-
-    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
-        if now_s < 600.0:
-            kept[:] = [reading]
-            return reading
-        return replace(
-            reading,
-            cell_voltages_v=kept[0].cell_voltages_v,
-            voltage_v=kept[0].voltage_v,
-        )
-
-    return story
-
-
-def _calm(reading: Reading, _: SimulatedPack, __: float) -> Reading:
-    """Nothing flows and nothing changes."""
-    return replace(reading, cell_voltages_v=(3.3,) * 16, voltage_v=52.8, current_a=0.0)
-
-
-def _stuck_sensor(_: float) -> Story:
-    return lambda reading, _, __: replace(
-        reading, temperatures_c=(22.4, *reading.temperatures_c[1:])
-    )
-
-
-def _steady_room(reading: Reading, _: SimulatedPack, __: float) -> Reading:
-    return replace(reading, temperatures_c=(22.4, 22.5), mos_temperature_c=23.0)
-
-
-def _fet_open(_: float) -> Story:
-    return lambda reading, _, __: replace(reading, charge_fet_on=False)
-
-
-def _fet_closed(amps: float) -> Story:
-    return lambda reading, _, __: replace(
-        reading, charge_fet_on=False, charge_switch_on=False, current_a=amps
-    )
-
-
-def _fet_held(reading: Reading, _: SimulatedPack, __: float) -> Reading:
-    alarm = DeviceAlarm(
-        kind=AlarmKind.CELL_OVERVOLTAGE, severity=Severity.PROTECTION, blocks_charge=True
-    )
-    return replace(reading, charge_fet_on=False, alarms=(alarm,))
-
-
-def _diode(reading: Reading, _: SimulatedPack, __: float) -> Reading:
-    return replace(reading, charge_fet_on=False, charge_switch_on=False, current_a=-30.0)
-
-
-def _fets_off(amps: float) -> Story:
-    return lambda reading, _, __: replace(
-        reading,
-        charge_fet_on=False,
-        discharge_fet_on=False,
-        charge_switch_on=False,
-        discharge_switch_on=False,
-        current_a=amps,
-    )
-
-
-def _heater(rise_k_per_h: float, *, from_c: float = -4.0, step_a: float = 0.0) -> Story:
-    def story(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
-        on = now_s > 1800.0
-        warm = rise_k_per_h * (now_s - 1800.0) / HOUR_S if on else 0.0
-        ends = from_c + warm > 5.0
-        drawn = -step_a if on and not ends else 0.0
-        return replace(
-            reading,
-            heating=on and not ends,
-            temperatures_c=(round(min(from_c + warm, 6.0), 1), round(from_c + warm + 0.4, 1)),
-            current_a=-5.0 + drawn,
-        )
-
-    return story
-
-
-def _heater_on(at_c: float) -> Story:
-    return lambda reading, _, __: replace(
-        reading, heating=True, temperatures_c=(at_c, at_c + 0.5), current_a=-5.0
-    )
-
-
-def _above(volts: float) -> Story:
-    """Charge on at this voltage, whatever was said."""
-
-    def story(reading: Reading, _: SimulatedPack, __: float) -> Reading:
-        cell = round(volts / 16, 3)
-        return replace(
-            reading, cell_voltages_v=(cell,) * 16, voltage_v=round(16 * cell, 2), current_a=20.0
-        )
-
-    return story
-
-
-def _settles(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
-    """Full, above a lower CVL, and nobody charges."""
-    cell = 3.475 - 0.00001 * now_s
-    return replace(
-        reading, cell_voltages_v=(cell,) * 16, voltage_v=round(16 * cell, 2), current_a=0.0
-    )
-
-
-def _jumping(reading: Reading, _: SimulatedPack, now_s: float) -> Reading:
-    """One reading in a hundred has a wild sensor."""
-    wild = round(now_s / 10.0) % 100 == 0
-    return replace(reading, temperatures_c=(180.0, 21.0)) if wild else reading
-
-
-def _inverter(ohm: float, off_v: float = 0.0) -> Outside:
-    """Return what an inverter behind cables of this resistance measures."""
-
-    def outside(bank: SimulatedBank) -> ExternalMeasurement:
-        volts = math.fsum(pack.snapshot().voltage_v for pack in bank.packs) / len(bank.packs)
-        return ExternalMeasurement(
-            source="inverter",
-            voltage_v=round(volts + off_v + ohm * bank.current_a, 2),
-            current_a=round(bank.current_a, 1),
-            heard_s=bank.time_s,
-        )
-
-    return outside
-
-
-def _answers(bad: float) -> LinkQuality:
-    """Return a link of which this part of the answers is bad."""
-    return LinkQuality(connected=True, asked=1000, answered=1000, bad=round(1000 * bad))
-
-
 def _told(code: str, kind: AlarmKind) -> Case:
     return Case(
         code=code,
@@ -345,15 +193,15 @@ CASES: tuple[Case, ...] = (
         severities=(180.0, -60.0),
         within_s=300.0,
         begins_s=600.0,
-        shams=(Sham(text="one reading in a hundred is wild", story=_jumping),),
+        shams=(Sham(text="one reading in a hundred is wild", story=stories.jumping),),
     ),
     Case(
         code="temperature-sensor-stuck",
-        tell=_stuck_sensor,
+        tell=stories.stuck_sensor,
         severities=(1.0,),
         within_s=0.75 * DAY_S,
         looks_s=LONG_S,
-        shams=(Sham(text="a room of even temperature", story=_steady_room),),
+        shams=(Sham(text="a room of even temperature", story=stories.steady_room),),
     ),
     Case(
         code="temperature-sensors-apart",
@@ -371,7 +219,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         code="current-offset",
-        tell=_fets_off,
+        tell=stories.fets_off,
         severities=(0.2, 0.6, 4.0),
         within_s=900.0,
         shams=(Sham(text="a current flows with the FETs on"),),
@@ -395,10 +243,10 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         code="values-frozen",
-        tell=_frozen,
+        tell=stories.frozen,
         severities=(1.0,),
         within_s=2400.0,
-        shams=(Sham(text="a battery at rest", story=_calm),),
+        shams=(Sham(text="a battery at rest", story=stories.calm),),
     ),
     Case(
         code="connection-resistance",
@@ -467,45 +315,45 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         code="heater-without-effect",
-        tell=_heater,
+        tell=stories.heater,
         severities=(0.0,),
         within_s=1.5 * HOUR_S,
-        shams=(Sham(text="a slow heater", story=_heater(3.0, step_a=3.0)),),
+        shams=(Sham(text="a slow heater", story=stories.heater(3.0, step_a=3.0)),),
     ),
     Case(
         code="heater-never-stops",
-        tell=_heater_on,
+        tell=stories.heater_on,
         severities=(12.0, 48.0),
         within_s=1200.0,
-        shams=(Sham(text="a heater at work", story=_heater(6.0, step_a=3.0)),),
+        shams=(Sham(text="a heater at work", story=stories.heater(6.0, step_a=3.0)),),
     ),
     Case(
         code="fet-stuck-open",
-        tell=_fet_open,
+        tell=stories.fet_open,
         severities=(1.0,),
         within_s=300.0,
-        shams=(Sham(text="a protection holds it", story=_fet_held),),
+        shams=(Sham(text="a protection holds it", story=stories.fet_held),),
     ),
     Case(
         code="fet-stuck-closed",
-        tell=_fet_closed,
+        tell=stories.fet_closed,
         severities=(5.0, 60.0),
         within_s=120.0,
-        shams=(Sham(text="discharging through the body diode", story=_diode),),
+        shams=(Sham(text="discharging through the body diode", story=stories.diode),),
     ),
     Case(
         code="bms-reboots",
-        tell=_restarts,
+        tell=stories.restarts,
         severities=(1.0, 3.0, 8.0),
         within_s=2000.0,
-        shams=(Sham(text="a minute without answers", story=_gap),),
+        shams=(Sham(text="a minute without answers", story=stories.gap),),
     ),
     Case(
         code="bms-silent",
-        tell=_silent,
+        tell=stories.silent,
         severities=(1.0,),
         within_s=1000.0,
-        shams=(Sham(text="a minute without answers", story=_gap),),
+        shams=(Sham(text="a minute without answers", story=stories.gap),),
     ),
     Case(
         code="soc-drift",
@@ -547,36 +395,36 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         code="charger-above-limit",
-        tell=_above,
+        tell=stories.above,
         severities=(55.6, 56.8),
         within_s=600.0,
-        shams=(Sham(text="nobody charges, the voltage falls", story=_settles),),
+        shams=(Sham(text="nobody charges, the voltage falls", story=stories.settles),),
     ),
     Case(
         code="link-damaged",
-        links=_answers,
+        links=stories.answers,
         severities=(0.05, 0.2, 0.7),
         within_s=120.0,
-        shams=(Sham(text="one answer in a hundred is bad", link=_answers(0.01)),),
+        shams=(Sham(text="one answer in a hundred is bad", link=stories.answers(0.01)),),
     ),
     Case(
         code="cable-run",
-        others=_inverter,
+        others=stories.inverter,
         severities=(0.003, 0.012),
         within_s=12 * HOUR_S,
         looks_s=LONG_S,
         shams=(
-            Sham(text="good cables", outside=_inverter(0.0008)),
-            Sham(text="a device that reads 0.5 V too much", outside=_inverter(0.0005, 0.5)),
+            Sham(text="good cables", outside=stories.inverter(0.0008)),
+            Sham(text="a device that reads 0.5 V too much", outside=stories.inverter(0.0005, 0.5)),
         ),
     ),
     Case(
         code="device-voltage",
-        others=lambda volts: _inverter(0.0005, volts),
+        others=lambda volts: stories.inverter(0.0005, volts),
         severities=(0.25, 1.0),
         within_s=12 * HOUR_S,
         looks_s=LONG_S,
-        shams=(Sham(text="a long cable", outside=_inverter(0.006)),),
+        shams=(Sham(text="a long cable", outside=stories.inverter(0.006)),),
     ),
 )
 
