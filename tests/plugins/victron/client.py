@@ -52,6 +52,9 @@ class Client:
     def own(self, name):
         return self.bus.request_name(name)
 
+    def disown(self, name):
+        return self.bus.release_name(name)
+
     def owned(self, name=None):
         return self.bus.name_has_owner(name or self.name)
 

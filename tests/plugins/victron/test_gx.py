@@ -99,6 +99,35 @@ def test_a_configuration_without_serial_ports_takes_none(gx, layout):
     assert not gx.path("run/udev").exists()
 
 
+def test_the_ports_of_packs_are_those_to_take(gx, layout):
+    from cellwarden.config.reader import load
+    from cellwarden.host import Host
+
+    pack = """[[pack]]
+name = "{name}"
+driver = "jk-rs485"
+port = "{port}"
+chemistry = "LiFePO4"
+cells = 16
+capacity_ah = 280
+"""
+    named = (("a", "/dev/ttyUSB0"), ("b", "socket://10.0.0.2:4000"), ("c", "/dev/ttyUSB1"))
+    layout.config.write_text("".join(pack.format(name=n, port=p) for n, p in named))
+    settings = load(layout.config, Host())
+    assert ports.serial_ports(settings) == ("/dev/ttyUSB0", "/dev/ttyUSB1")
+
+
+def test_a_tool_that_is_missing_fails_or_hangs_is_no_error(gx, layout, monkeypatch):
+    monkeypatch.setattr("cellwarden_victron.gx.layout.TOOL_S", 0.3)
+    assert layout.call("svc", "-t", "x") is None
+    gx._script("usr/bin/svstat", "exit 1")
+    assert layout.call("svstat") is None
+    gx._script("usr/bin/svstat", "exec sleep 30")
+    assert layout.call("svstat") is None
+    gx._script("usr/bin/svstat", "echo up")
+    assert layout.call("svstat") == "up\n"
+
+
 # -- the log -----------------------------------------------------------------------------------
 
 
@@ -167,6 +196,30 @@ def test_the_last_lines_of_the_log_are_shown(capsys, gx):
     status, out, _ = call(capsys, "log", "-n", "2", "--root", str(gx.root))
     assert status == 0
     assert out == "1999-08-24 04:04:05.787 line 98\n1999-08-24 04:04:05.787 line 99\n"
+
+
+def test_following_the_log_shows_what_comes_also_in_a_new_file(capsys, gx, monkeypatch):
+    folder = gx.path("var/log/cellwarden")
+    folder.mkdir()
+    current = folder / "current"
+    current.write_text("old\n")
+    steps = iter(
+        (
+            lambda: current.write_text("old\nnew\n"),
+            lambda: current.write_text("next\n"),  # multilog began a new file
+        )
+    )
+
+    def pause(_):
+        step = next(steps, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step()
+
+    monkeypatch.setattr("cellwarden_victron.gx.command.time.sleep", pause)
+    status, out, _ = call(capsys, "log", "--follow", "--root", str(gx.root))
+    assert status == 130
+    assert out == "old\nnew\nnext\n"
 
 
 def test_a_service_that_cannot_start_says_why_and_waits_before_the_next_try(

@@ -63,6 +63,35 @@ def test_a_new_number_takes_effect_at_once_and_the_service_appears_anew(
     play(scenario)
 
 
+def test_a_name_that_another_takes_meanwhile_is_won_back(play, venus_settings):
+    name = "com.victronenergy.battery.test"
+    venus_settings.start()
+
+    async def scenario(w):
+        w.put()
+        await w.appears()
+        async with w.another_client() as other:
+            await other.ask("own", name=name)  # waits in line for it
+            venus_settings.say("set", INSTANCE, "battery:42")
+
+            async def lost() -> bool:
+                w.put()
+                return (
+                    "another process on this bus has this name" in (w.output.status()["last_error"])
+                )
+
+            await w.until(lost)
+            await other.ask("disown", name=name)
+
+            async def back() -> bool:
+                w.put()
+                return await w.client.get("/DeviceInstance") == ["i", 42]
+
+            await w.until(back)
+
+    play(scenario)
+
+
 def test_a_number_that_is_none_is_ignored(play, venus_settings):
     venus_settings.start()
 
