@@ -10,6 +10,7 @@ from cellwarden_hardware.codecs.jk_ble_alarms import ALARMS, log_text
 from cellwarden_hardware.codecs.jk_ble_cells import CellInfo
 from cellwarden_hardware.codecs.jk_ble_fields import Value, parameters_of
 from cellwarden_hardware.codecs.jk_ble_settings import CONTROL_BITS, SETTINGS
+from cellwarden_hardware.codecs.text import made_on
 
 # Nought here means that the firmware does not have the setting.
 _OPTIONAL = frozenset({"charge_voltage_v", "shutdown_v"})
@@ -60,6 +61,7 @@ def identity_of(device: DeviceInfo) -> Identity:
         hardware_version=values["hardware_version"] or None,
         firmware_version=values["software_version"] or None,
         name=None if unnamed else name or None,
+        production_date=made_on(values["manufacturing_date"]),
     )
 
 

@@ -44,7 +44,9 @@ def test_the_battery_code_is_the_serial_number() -> None:
     async def test() -> None:
         async with connected(EmulatedDaly(FixedPack(), name="B-0042")) as driver:
             reading = await driver.poll()
-            assert reading.identity == Identity(manufacturer="Daly", serial_number="B-0042")
+            assert reading.identity == Identity(
+                manufacturer="Daly", serial_number="B-0042", production_date="2024-08-26"
+            )
             assert reading.remaining_ah == 176.4
             assert reading.settings == {"cell_count": 4, "design_capacity_ah": 280.0}
 
@@ -69,7 +71,10 @@ def test_series_are_read_however_they_are_numbered(first: int, all_frames: bool)
 def test_boards_without_some_data_are_asked_for_them_once() -> None:
     async def test() -> None:
         device = EmulatedDaly(FixedPack())
-        device.mute = {table.RATED, table.CODE, table.BALANCE, table.FAULTS, table.TEMPERATURES}
+        device.mute = {
+            table.RATED, table.CODE, table.BATTERY, table.BALANCE, table.FAULTS,
+            table.TEMPERATURES,
+        }  # fmt: skip
         async with connected(device, timeout_s=0.1) as driver:
             for _ in range(2):
                 reading = await driver.poll()

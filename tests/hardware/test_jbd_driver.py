@@ -59,6 +59,7 @@ def test_a_board_that_tells_its_barcode_has_a_serial_number() -> None:
                 model="JBD-SP04S034",
                 serial_number="BC0042",
                 firmware_version="8.0",
+                production_date="2024-08-26",
             )
             assert reading.remaining_ah == 176.4
             assert reading.settings == {"cell_count": 4, "design_capacity_ah": 280.0}

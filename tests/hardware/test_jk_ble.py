@@ -15,6 +15,7 @@ from cellwarden_hardware.codecs.jk_ble_device import DEVICE_32S, layout_of
 from cellwarden_hardware.codecs.jk_ble_fields import Block, Field, text
 from cellwarden_hardware.codecs.jk_ble_settings import CONTROL_BITS, SETTINGS
 from cellwarden_hardware.codecs.scanner import BadFrame
+from cellwarden_hardware.codecs.text import made_on
 from support.jk_frames import frame, rows
 
 CELL_32S = frame("jk_ble", "ble-32s-pb-1538-cell")
@@ -226,6 +227,21 @@ def test_settings_of_both_integer_layouts_share_their_fields() -> None:
     new = {f.name: f.at for f in SETTINGS[Layout.JK02_32S].fields if f.at < 142}
     assert old == new
     assert len(new) == 34
+
+
+@pytest.mark.parametrize(
+    ("told", "date"),
+    [
+        ("240516", "2024-05-16"),
+        ("2405", "2024-05"),
+        ("", None),
+        ("000000", None),
+        ("241301", None),
+        ("Input Us", None),
+    ],
+)
+def test_the_date_of_making_is_told_where_it_is_one(told: str, date: str | None) -> None:
+    assert made_on(told) == date
 
 
 def test_the_logbook_codes_of_the_sheet() -> None:

@@ -85,6 +85,7 @@ def test_a_pack_is_read_in_pieces_of_any_size_from_every_radio(
                 hardware_version="15A",
                 firmware_version="15.38",
                 name="emulated",
+                production_date="2024-05-16",
             )
             assert "123456" not in repr(second)
 

@@ -118,6 +118,7 @@ def test_settings_and_identity_follow_with_the_next_polls() -> None:
                 hardware_version="15A",
                 firmware_version="15.38",
                 name="pack 1",
+                production_date="2024-05-16",
             )
             assert "123456" not in repr(fourth)
 

@@ -140,6 +140,7 @@ def test_settings_carry_the_names_of_the_model_and_no_secret() -> None:
                 hardware_version="11.XW",
                 firmware_version="11.26",
                 name="Armins__BMS",
+                production_date="2023-07",
             ),
         ),
         (
@@ -149,6 +150,7 @@ def test_settings_carry_the_names_of_the_model_and_no_secret() -> None:
                 serial_number="BT3072020120000200521001",
                 hardware_version="H6.X",
                 firmware_version="6.1.3S",
+                production_date="2021-01",
             ),
         ),
         (
@@ -158,6 +160,7 @@ def test_settings_carry_the_names_of_the_model_and_no_secret() -> None:
                 model="JK-B2A24S15P",
                 hardware_version="10.XW",
                 firmware_version="10.07",
+                production_date="2022-04",
             ),
         ),
     ],
@@ -247,6 +250,7 @@ def test_captured_frames_come_first_then_the_pack_lives() -> None:
                 hardware_version="11.XW",
                 firmware_version="11.26",
                 name="emulated",
+                production_date="2024-01",
             )
 
     run(test)

@@ -17,6 +17,8 @@ class Identity:
     firmware_version: str | None = None
     name: str | None = None
     """What the owner called it, where the device keeps a name."""
+    production_date: str | None = None
+    """`2024-05-16`, or `2024-05` where no day is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

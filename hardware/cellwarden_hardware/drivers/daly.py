@@ -144,9 +144,11 @@ class Daly:
             if capacity_ah:
                 self._settings = {**self._settings, "design_capacity_ah": capacity_ah}
         code = await self._optional(table.CODE)
+        made = await self._optional(table.BATTERY)
         self._identity = Identity(
             manufacturer="Daly",
             serial_number=(daly.series(code).text or None) if code else None,
+            production_date=_date(made[0].data) if made else None,
         )
 
     async def switch(self, command: int, *, on: bool) -> None:
@@ -225,6 +227,11 @@ class Daly:
 def _switch(faults: int | None, *, fet_on: bool) -> bool | None:
     """Return what its owner wants of a MOS: told by the board only while no fault may hold it."""
     return True if fet_on else None if faults or faults is None else False
+
+
+def _date(data: bytes) -> str | None:
+    date = daly.values_of(table.BATTERY, data)["production_date"]
+    return None if date is None else str(date)
 
 
 def _number(value: Value) -> float:

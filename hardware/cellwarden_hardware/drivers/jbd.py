@@ -13,7 +13,7 @@ from cellwarden.hooks import DriverContext, DriverKind
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
-from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME
+from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME, date_text
 from cellwarden_hardware.port_options import baudrate_option, port_option
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jbd import JbdWriter
@@ -154,6 +154,7 @@ class Jbd:
                 model=model,
                 serial_number=barcode,
                 firmware_version=basic.software_version,
+                production_date=date_text(basic.production_date_raw),
             )
         count, capacity_ah = basic.cell_count, basic.nominal_capacity
         if self._settings.get("cell_count") != count or (

@@ -18,6 +18,7 @@ from cellwarden.links.serial import SerialLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
 from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
+from cellwarden_hardware.codecs.text import made_on
 from cellwarden_hardware.port_options import baudrate_option, port_option
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_4e57 import MAKERS_PASSWORD, Jk4e57Writer
@@ -249,6 +250,7 @@ def identity_of(settings: Mapping[str, Value]) -> Identity:
         hardware_version=hardware.strip("_") or None,
         firmware_version=software or None,
         name=None if name.startswith(_NOT_SET) else name or None,
+        production_date=made_on(str(settings.get("manufacturing_date", ""))),
     )
 
 

@@ -52,6 +52,7 @@ class Found:
             "firmware_version": who.firmware_version if who else None,
             "serial_number": who.serial_number if who else None,
             "name": who.name if who else None,
+            "production_date": who.production_date if who else None,
             "layout": self.layout or None,
             "cells": self.cells,
             "voltage_v": reading.voltage_v,
