@@ -90,6 +90,13 @@ class Bank:
             self._names, memory.conductances, memory.contacts, memory.plan, memory.reached
         )
 
+    def forget(self, memory: BankMemory, pack: str) -> BankMemory:
+        """Return the memory without what was learned of the pack that was called so until now."""
+        n = self._names.index(pack)
+        weights, contacts = list(memory.conductances), list(memory.contacts)
+        weights[n], contacts[n] = 1.0, UNKNOWN
+        return memory._replace(conductances=tuple(weights), contacts=tuple(contacts), shares=None)
+
     def step(
         self,
         memory: BankMemory,

@@ -211,9 +211,12 @@ class Controller:
     def _recognise(self, member: Member, reading: Reading, now_s: float) -> None:
         """Take up what is known of the very pack that answers."""
         if self._recognition is not None and reading.identity is not None:
+            before = member.memory
             member.memory = self._recognition.heard(
-                member.engine, member.memory, reading.identity, now_s, self._record_of
+                member.engine, before, reading.identity, now_s, self._record_of
             )
+            if member.memory is not before:
+                self._bank_memory = self._bank.forget(self._bank_memory, member.engine.pack)
 
     def _record_of(self, serial_number: str) -> Mapping[str, object] | None:
         """Return the record of the pack with this serial number, None if none answers."""

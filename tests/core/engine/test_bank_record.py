@@ -31,6 +31,14 @@ def test_shares_that_were_learned_are_known_after_a_restart() -> None:
     assert currents(state) == pytest.approx((50 / 0.75, 100 / 0.75), rel=0.02)
 
 
+def test_what_was_learned_of_a_pack_is_forgotten_when_another_takes_its_place() -> None:
+    rack = used()
+    rack.memory = rack.bank.forget(rack.memory, "left")
+    assert rack.memory.conductances[0] == 1.0
+    assert rack.memory.conductances[1] == pytest.approx(0.5, abs=0.05)
+    assert rack.cycle().limits is not None
+
+
 def test_the_time_without_a_full_charge_goes_on_while_it_is_off() -> None:
     rack = used()
     before_s = rack.memory.plan.without_full_s
