@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from cellwarden.hooks import OutputContext
 from cellwarden.interfaces import Feed, Gate
@@ -90,6 +91,7 @@ class VictronOutput:
             ),
             unique=unique,
             otherwise=unique_name(name),
+            kept=Path(self._context.state_dir) / f"victron-{suffix}-errors.json",
             settings_patience_s=SETTINGS_PATIENCE_S if VENUS_MARK.is_dir() else 0.0,
         )
         presence = Presence(self._library, place, f"output {self._context.name}")

@@ -3,7 +3,7 @@
 from collections import deque
 
 from cellwarden.model import BankState
-from cellwarden_victron.faults import error_code, with_fault
+from cellwarden_victron.faults import REMEMBERED, error_code, with_fault
 from cellwarden_victron.rows import Fault
 
 AVERAGE_S = 300.0
@@ -12,11 +12,21 @@ GAP_S = 60.0
 """A decision that comes later than this says nothing about the time before it."""
 
 
+def faults_of(record: object) -> tuple[Fault, ...]:
+    """Return the faults of a saved record; nothing of one that is damaged."""
+    rows = record if isinstance(record, list) else []
+    return tuple(
+        Fault(*row)
+        for row in rows[:REMEMBERED]
+        if isinstance(row, list) and len(row) == 2 and all(type(n) is int for n in row)
+    )
+
+
 class Memory:
     """Hears every decision of one battery."""
 
-    def __init__(self) -> None:
-        self.faults: tuple[Fault, ...] = ()
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
+        self.faults = faults
         """The newest first."""
         self._error_code = 0
         self._parts: deque[tuple[float, float]] = deque()
@@ -24,6 +34,10 @@ class Memory:
         self._total_s = 0.0
         self._total_as = 0.0
         self._at_s: float | None = None
+
+    def fault_record(self) -> list[list[int]]:
+        """Return the faults as JSON types, for `faults_of`."""
+        return [[fault.code, fault.at_s] for fault in self.faults]
 
     def hear(self, state: BankState, wall_s: float) -> None:
         """Take a decision; `wall_s` are seconds since 1970."""

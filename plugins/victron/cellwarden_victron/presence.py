@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from cellwarden.errors import LinkError
 from cellwarden.interfaces import Gate
 from cellwarden.model import BankState, RequestKind
 from cellwarden.runtime.backoff import Backoff
-from cellwarden_victron import controls
+from cellwarden_victron import controls, keeping
 from cellwarden_victron.busitem import ACCEPTED, NOT_WRITABLE, REFUSED
 from cellwarden_victron.dbus_library import DBusLibrary
 from cellwarden_victron.items import BY_ALARMS, Items
-from cellwarden_victron.own import Memory
+from cellwarden_victron.own import Memory, faults_of
 from cellwarden_victron.paths import controls_of, shape_of
 from cellwarden_victron.rows import About, Own
 from cellwarden_victron.service import BatteryService
@@ -46,6 +47,8 @@ class Place:
     """Its name in the settings, for ever the same; None while it is not known yet."""
     otherwise: str
     """The name if it does not become known."""
+    kept: Path
+    """The file with its last errors."""
     settings_patience_s: float
     """How long to wait for Venus' settings before going on without, real s."""
 
@@ -64,7 +67,7 @@ class Presence:
         self._backoff = Backoff(1.0, 30.0)
         self._began_s: float | None = None
         """Loop time of the first try of this appearance."""
-        self._memory = Memory()
+        self._memory = Memory(faults_of(keeping.read(place.kept)))
         self._items: Items | None = None
         self._state: BankState | None = None
         self._refused: dict[RequestKind, bool] = {}
@@ -78,7 +81,10 @@ class Presence:
     def show(self, state: BankState) -> bool:
         """Publish a state; False if the service is not on the bus: await `appear` then."""
         self._state = state
+        faults = self._memory.faults
         self._memory.hear(state, time.time())
+        if self._memory.faults is not faults:
+            keeping.write(self._place.kept, self._memory.fault_record())
         if not self.service.connected:
             return False
         now_s = asyncio.get_running_loop().time()

@@ -3,8 +3,9 @@
 import pytest
 
 from cellwarden.model import Alarm, AlarmKind, BankPhase, Severity
+from cellwarden_victron import keeping
 from cellwarden_victron.items import Items
-from cellwarden_victron.own import Memory
+from cellwarden_victron.own import Memory, faults_of
 from cellwarden_victron.paths import Shape
 from cellwarden_victron.rows import Fault, Own
 from support.states import bank_state
@@ -63,3 +64,27 @@ def test_an_error_that_comes_again_is_a_new_one():
     memory.hear(bank_state(at_s=2.0), 2.0)
     memory.hear(bank_state(at_s=3.0, phase=BankPhase.SILENT), 3.0)
     assert memory.faults == (Fault(2, 3), Fault(2, 1))
+
+
+def test_the_last_errors_outlive_a_restart(tmp_path):
+    memory = Memory()
+    memory.hear(tripped(AlarmKind.SHORT_CIRCUIT, at_s=1.0), 1000.0)
+    memory.hear(tripped(AlarmKind.CELL_OVERVOLTAGE, at_s=2.0), 2000.0)
+    file = tmp_path / "errors.json"
+    keeping.write(file, memory.fault_record())
+    assert faults_of(keeping.read(file)) == (Fault(13, 2000), Fault(27, 1000))
+    assert [path.name for path in tmp_path.iterdir()] == ["errors.json"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "null", "{", '{"a": 1}', "[1, 2]", '[["27", 1]]', "[[27]]", "[[true, 1]]"]
+)
+def test_errors_that_were_kept_badly_are_forgotten(content, tmp_path):
+    (tmp_path / "errors.json").write_text(content)
+    assert faults_of(keeping.read(tmp_path / "errors.json")) == ()
+
+
+def test_a_folder_that_cannot_be_written_costs_the_memory_only(tmp_path, caplog):
+    keeping.write(tmp_path / "none" / "errors.json", [])
+    assert "cannot be written" in caplog.text
+    assert keeping.read(tmp_path / "none" / "errors.json") is None

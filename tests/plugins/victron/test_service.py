@@ -6,7 +6,7 @@ import pytest
 
 from cellwarden.clock import Clock
 from cellwarden.hooks import OutputContext
-from cellwarden.model import BankPhase, PackPhase
+from cellwarden.model import Alarm, AlarmKind, BankPhase, PackPhase, Severity
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_victron.config import VictronOptions
 from cellwarden_victron.items import Items
@@ -263,6 +263,27 @@ def test_a_controller_that_stops_deciding_is_treated_like_a_silent_bms(play):
         await w.appears()
 
     play(scenario, speed=25.0)
+
+
+def test_the_last_errors_are_shown_after_a_restart_too(play):
+    seen = []
+
+    async def scenario(w):
+        if not seen:
+            alarm = Alarm(
+                kind=AlarmKind.SHORT_CIRCUIT, severity=Severity.PROTECTION, pack="left", since_s=1.0
+            )
+            w.put(alarms=(alarm,))
+        else:
+            w.put()
+        await w.appears()
+        seen.append(await w.client.get("/Diagnostics/LastErrors/1/Error"))
+        seen.append(await w.client.get("/Diagnostics/LastErrors/1/Time"))
+
+    play(scenario)
+    play(scenario)
+    assert seen[0] == ["i", 27]
+    assert seen[2:] == seen[:2]
 
 
 def test_on_a_stop_the_limits_are_0_first_and_then_the_name_is_released(play):
