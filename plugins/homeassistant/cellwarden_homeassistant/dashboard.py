@@ -18,6 +18,8 @@ from cellwarden_homeassistant.pack_entities import pack_entities
 Card = dict[str, Any]
 
 DAY_H = 24
+WITNESSES = ("charge_mode", "in_bank")
+"""Controls of the bank and of a pack that are there with every order, and never unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,30 @@ class _Ids:
         return entity_id(self.device, self.entities[key])
 
     def row(self, key: str) -> Any:
-        """Return a row of an entities card, hidden while there is no such entity."""
+        """Return a row of an entities card, hidden while there is no such entity.
+
+        Home Assistant takes an entity that is not there for unknown. What may be unknown and yet
+        be wanted, an order that nobody has given or a button that nobody has pressed, hangs on
+        another control, which has a state whenever both are there.
+        """
         entity = self.entities[key]
         row = {"entity": self[key], "name": entity.name}
         if not (entity.optional or entity.command):
             return row
-        shown = [{"entity": self[key], "state_not": "unavailable"}]
-        return {"type": "conditional", "conditions": shown, "row": row}
+        # A setting of the device that was not read yet is not worth a row: it is its own witness.
+        often_unknown = entity.platform in ("number", "button") and not (
+            entity.command and entity.command.parameter
+        )
+        others = (witness for witness in WITNESSES if witness in self.entities)
+        witness = next(others, key) if often_unknown else key
+        return {
+            "type": "conditional",
+            "conditions": [
+                {"entity": self[witness], "state_not": state}
+                for state in ("unknown", "unavailable")
+            ],
+            "row": row,
+        }
 
 
 def dashboard(names: Names, packs: Sequence[tuple[str, int]]) -> dict[str, Any]:

@@ -122,8 +122,23 @@ def test_what_may_not_be_there_is_hidden_while_it_is_not(config, capsys):
         entity for entity in entities_of(document) if not entity.startswith(("sensor.", "b"))
     }
     assert controls - {e for e in entities_of(document) if e.startswith("binary")} <= hidden
-    for row in rows:
-        assert row["conditions"] == [{"entity": row["row"]["entity"], "state_not": "unavailable"}]
+    # An entity that is not there counts as unknown; so does an order that nobody has given.
+    asked = {row["row"]["entity"]: row["conditions"] for row in rows}
+    for entity, witness in (
+        ("sensor.shed_battery_time_to_full", "sensor.shed_battery_time_to_full"),
+        ("switch.shed_battery_left_charge_switch", "switch.shed_battery_left_charge_switch"),
+        ("number.shed_battery_charge_limit", "select.shed_battery_charge_mode"),
+        ("button.shed_battery_full_charge", "select.shed_battery_charge_mode"),
+        ("button.shed_battery_left_reset_soc", "switch.shed_battery_left_in_bank"),
+        (
+            "number.shed_battery_left_set_balance_start_v",
+            "number.shed_battery_left_set_balance_start_v",
+        ),
+    ):
+        assert asked[entity] == [
+            {"entity": witness, "state_not": "unknown"},
+            {"entity": witness, "state_not": "unavailable"},
+        ]
 
 
 def test_json_and_yaml_say_the_same(config, capsys):
