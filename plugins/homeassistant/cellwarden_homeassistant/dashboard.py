@@ -177,7 +177,7 @@ def _view(title: str, path: str, icon: str, sections: Iterable[Sequence[Card]]) 
         "path": path,
         "icon": icon,
         "type": "sections",
-        "max_columns": 4,
+        "max_columns": 3,
         "sections": [{"type": "grid", "cards": list(cards)} for cards in sections if cards],
     }
 
