@@ -239,7 +239,8 @@ class ControlGate:
 
     async def settle(self, pack: str, who: str, *, finish: bool) -> Outcome:
         """Finish or undo what was left half done on a pack."""
-        entry = next((e for e in self.unsettled() if e.pack == pack), None)
+        left = await asyncio.to_thread(self.unsettled)
+        entry = next((e for e in left if e.pack == pack), None)
         if entry is None:
             return refused("nothing was left half done on this pack")
         changes = {
@@ -269,8 +270,8 @@ class ControlGate:
         outcome = together(outcomes)
         if outcome.good:
             await asyncio.to_thread(self._audit.settle, entry.id)
-        for left in self.unsettled():
-            self._note_unsettled(left)
+        for other in await asyncio.to_thread(self.unsettled):
+            self._note_unsettled(other)
         return outcome
 
     # -- one request -----------------------------------------------------------------------------

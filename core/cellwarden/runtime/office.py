@@ -69,7 +69,7 @@ class Office:
 
     async def _list(self, _: Mapping[str, object], __: str) -> Document:
         gate = self._gate
-        half_done = {entry.pack: entry for entry in gate.unsettled()}
+        half_done = {entry.pack: entry for entry in await asyncio.to_thread(gate.unsettled)}
         kinds = [kind for kind in RequestKind if kind.reaches_bms]
         return {
             "mode": gate.mode,
