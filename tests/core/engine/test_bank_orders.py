@@ -2,7 +2,8 @@
 
 import pytest
 
-from cellwarden.model import ChargeMode, Order, Orders
+from cellwarden.engine import Bank, BankMember, BankSettings
+from cellwarden.model import ChargeMode, ChargePhase, Order, Orders
 from support.racks import Rack, currents
 
 
@@ -94,3 +95,16 @@ def test_hold_still_charges_up_to_the_reserve() -> None:
 def test_the_state_tells_the_orders_it_obeyed() -> None:
     asked = {"charge_current_a": order(30.0)}
     assert rack(**asked).state.orders == Orders(**asked)
+
+
+def test_the_charge_mode_float_takes_the_voltage_down_slowly_and_is_shown() -> None:
+    made = Rack()
+    made.bank = Bank(
+        BankSettings("Battery", (BankMember("left", 100.0, 54.0), BankMember("right", 100.0, 54.0)))
+    )
+    made.orders = Orders(mode=ChargeMode.FLOAT)
+    state = made.cycles(61)
+    assert state.limits.cvl_v == pytest.approx(55.2 - 0.045, abs=0.001)
+    assert state.limits.charge_voltage.binding.rule == "float"
+    assert state.charge_phase is ChargePhase.FLOAT
+    assert state.limits.ccl_a == 100
