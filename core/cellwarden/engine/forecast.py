@@ -38,6 +38,8 @@ TIME_PART = 0.03
 ENERGY_PART = 0.02
 HALVINGS = 12
 ENERGY_POINTS = 10
+SURE = (0.0, 0.0)
+"""No doubt about SoC or lags."""
 NONE = Estimated(value=0.0, sigma=0.0)
 
 
@@ -156,6 +158,7 @@ class Forecaster:
         ohm_part = OHM_PART if None in known else PART
         mean = estimate.mean
         surface_sigma = math.sqrt(max(mean.p[SURFACE][SURFACE], 0.0))
+        horizons = [(s, self._lagged(estimate, s, factor)) for s in (10.0, 60.0)]
         powers: list[Estimated | None] = []
         for sign, extreme, limit_v, stopped in (
             (1.0, high, p.cell_overvoltage_v, bool(alarms.stops.charge)),
@@ -164,7 +167,7 @@ class Forecaster:
             # The extreme cell may not be the one that resists most: it is taken to be near it.
             ohm = max(ohms[extreme.cell - 1], 0.5 * (mean_ohm + max(ohms)))
             cell = _Cell(extreme.voltage_v, factor * ohm, factor * slow[0] * ohm / mean_ohm)
-            for seconds in (10.0, 60.0):
+            for seconds, lagged in horizons:
                 if stopped:
                     powers.append(NONE)
                     continue
@@ -177,17 +180,16 @@ class Forecaster:
                     volts,
                     seconds,
                 )
-                best = self._power_w(case, cell, self._shift(estimate, case, factor, 0.0, 0.0))
+                best = self._power_w(case, cell, self._shift(estimate, seconds, lagged, SURE))
                 sigmas = [POWER_PART * best]
-                for doubted in (
-                    (cell._replace(ohm=cell.ohm * (1 + ohm_part)), 0.0, 0.0),
-                    (cell._replace(slow_ohm=cell.slow_ohm * (1 + slow[1] / slow[0])), 0.0, 0.0),
-                    (cell, sign * min(mean.sigma, 0.1), 0.0),
-                    (cell, 0.0, surface_sigma),
-                    (cell, 0.0, -surface_sigma),
+                for other, doubt in (
+                    (cell._replace(ohm=cell.ohm * (1 + ohm_part)), SURE),
+                    (cell._replace(slow_ohm=cell.slow_ohm * (1 + slow[1] / slow[0])), SURE),
+                    (cell, (sign * min(mean.sigma, 0.1), 0.0)),
+                    (cell, (0.0, surface_sigma)),
+                    (cell, (0.0, -surface_sigma)),
                 ):
-                    other, soc, surface = doubted
-                    shift = self._shift(estimate, case, factor, soc, surface)
+                    shift = self._shift(estimate, seconds, lagged, doubt)
                     sigmas.append(best - self._power_w(case, other, shift))
                 powers.append(Estimated(value=best, sigma=math.hypot(*sigmas)))
         return tuple(powers)
@@ -201,29 +203,34 @@ class Forecaster:
         late = seconds < p.discharge_overcurrent_delay_s
         return p.discharge_current_peak_a if late else p.discharge_current_max_a
 
+    def _lagged(self, estimate: Estimate, seconds: float, factor: float) -> tuple[float, float]:
+        """Return what is left of the lags after a time, and what a C adds to them in it."""
+        lag_factor = factor ** (self._kind.lag_k / self._kind.ohmic_k)
+        faded = grows = 0.0
+        for lag, gain, lag_s in zip(estimate.mean.lags, self._kind.lags, LAGS_S, strict=True):
+            keep = math.exp(-seconds / (lag_s * lag_factor))
+            faded += lag * keep
+            grows += gain * lag_factor * (1 - keep)
+        return faded, grows
+
     def _shift(
-        self, estimate: Estimate, case: _Case, factor: float, soc: float, surface: float
+        self,
+        estimate: Estimate,
+        seconds: float,
+        lagged: tuple[float, float],
+        doubt: tuple[float, float],
     ) -> Callable[[float], float]:
         """Return what the curve adds to a cell within a time under a current, in V.
 
-        `soc` and `surface` are by how much SoC and the size of the lags are doubted.
+        `doubt` is by how much SoC and the size of the lags are taken to be off.
         """
-        mean, seconds = estimate.mean, case.seconds
-        lag_factor = factor ** (self._kind.lag_k / self._kind.ohmic_k)
+        mean, (faded, grows), (soc, surface) = estimate.mean, lagged, doubt
         part = max(mean.x[SURFACE] + surface, 0.0)
-        keeps = [math.exp(-seconds / (lag_s * lag_factor)) for lag_s in LAGS_S]
-        faded = sum([lag * keep for lag, keep in zip(mean.lags, keeps, strict=True)])
-        gains = zip(self._kind.lags, keeps, strict=True)
-        grows = part * lag_factor * sum([gain * (1 - keep) for gain, keep in gains])
-        per_c = seconds / 3600 / estimate.pack.usable + grows
-        begin = mean.soc + soc
-        volts_now = self._curve.volts(begin + part * sum(mean.lags))
+        per_a = (seconds / 3600 / estimate.pack.usable + part * grows) / self._design_ah
+        begin, curve_v = mean.soc + soc, self._curve.volts
+        volts_now = curve_v(begin + part * sum(mean.lags))
         begin += part * faded
-
-        def shift_v(current_a: float) -> float:
-            return self._curve.volts(begin + per_c * current_a / self._design_ah) - volts_now
-
-        return shift_v
+        return lambda current_a: curve_v(begin + per_a * current_a) - volts_now
 
     def _power_w(self, case: _Case, cell: _Cell, shift_v: Callable[[float], float]) -> float:
         """Return the power up to the cell's limit and the current's."""

@@ -95,16 +95,16 @@ class Heater:
         soc = gauge.soc_percent
         floor = self._settings.soc_floor_percent
         below = soc is not None and soc < floor + (RESUME_PERCENT if heat.floor else 0.0)
-        heat = heat._replace(floor=below)
+        if below is not heat.floor:
+            heat = heat._replace(floor=below)
         if coldest is None:
             heat = heat._replace(on_at_c=None, off_at_c=None)
         else:
             heat = self._watch(heat, view, coldest.temperature_c, active, passed_s, inputs)
         stop = next(self._stops(heat, view, gauge, inputs), None)
         wanted, why = (False, stop) if stop is not None else self._wish(heat, view, inputs)
-        if wanted != heat.wanted:
-            heat = heat._replace(deaf_s=0.0)
-        heat = heat._replace(wanted=wanted)
+        if wanted is not heat.wanted:
+            heat = heat._replace(wanted=wanted, deaf_s=0.0)
         return heat._replace(shown=self._show(heat, view, active, why))
 
     def faults(self, heat: Heat) -> tuple[Fault, ...]:

@@ -31,6 +31,9 @@ from cellwarden.model import (
 )
 from cellwarden.model.catalog import Curve
 
+SLOW_S = 5.0
+"""How long heater, forecast and self-discharge may wait for what is heard (ours)."""
+
 
 class Insight(NamedTuple):
     """What is remembered."""
@@ -48,6 +51,8 @@ class Insight(NamedTuple):
     leaks: Leaks = Leaks()
 
     balance_switch: bool | None = None
+    pending_s: float = 0.0
+    """Since heater, forecast and leaks heard something."""
 
     def switches(self, others: Switches) -> Switches:
         """Return what is wanted of the device, the switches of others included."""
@@ -124,14 +129,21 @@ class Insights:
             moment.gap_s,
             alarms=moment.alarms,
         )
-        heat = insight.heat
-        if self._heater is not None:
-            heat = self._heater.hear(heat, moment.view, moment.gauge, moment.inputs, moment.gap_s)
         steps = self._watch.hear(insight.steps, moment.view, moment.gap_s)
-        forecast = self._forecaster.hear(
-            insight.forecast, moment.view, moment.gauge, steps, moment.alarms, moment.gap_s
-        )
-        leaks = self._leak_watch.hear(insight.leaks, moment.gauge, moment.moved, moment.gap_s)
+        heat, forecast, leaks = insight.heat, insight.forecast, insight.leaks
+        gap_s, moved = moment.gap_s, moment.moved
+        pending_s = insight.pending_s + (gap_s or 0.0)
+        if gap_s is None or pending_s >= SLOW_S:  # what is in no hurry hears every few readings
+            passed_s = None if gap_s is None else pending_s
+            if self._heater is not None:
+                heat = self._heater.hear(heat, moment.view, moment.gauge, moment.inputs, passed_s)
+            forecast = self._forecaster.hear(
+                forecast, moment.view, moment.gauge, steps, moment.alarms, passed_s
+            )
+            leaks = self._leak_watch.hear(leaks, moment.gauge, moved, passed_s)
+            pending_s = 0.0
+        elif moved is not None:
+            leaks = self._leak_watch.hear(leaks, moment.gauge, moved, 0.0)
         return Insight(
             tally,
             news,
@@ -143,6 +155,7 @@ class Insights:
             forecast,
             leaks,
             self.planner.switch(plan),
+            pending_s,
         )
 
     def faults(self, insight: Insight) -> tuple[Fault, ...]:
