@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from cellwarden.errors import LinkError
-from cellwarden.runtime.status import exchange
+from cellwarden.runtime.status import OwnSocket, exchange
 
 SOCKET_NAME = "control.sock"
 _MOST_BYTES = 1 << 20
@@ -26,31 +26,22 @@ Answer = Callable[[Mapping[str, object], str], Awaitable[Document]]
 """Answers a request of somebody, who is known to be the user of this process or root."""
 
 
-class ControlServer:
-    """Answers on a socket that only its user can open."""
+class ControlServer(OwnSocket):
+    """Answers requests."""
 
     def __init__(self, folder: Path, answer: Answer) -> None:
-        self.path = folder / SOCKET_NAME
+        super().__init__(folder / SOCKET_NAME)
         self._answer = answer
-        self._server: asyncio.Server | None = None
         self._busy: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        """Bind; a socket left behind by a killed process is replaced."""
-        self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._met, self.path)
-        self.path.chmod(0o600)  # and the folder is 0700 since before the socket was there
 
     async def stop(self) -> None:
         """Unbind, and let whoever is being answered have the answer."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            self.path.unlink(missing_ok=True)
+        await super().stop()
         if self._busy:
             await asyncio.wait(self._busy, timeout=_READ_S)
 
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
         task = asyncio.current_task()
         assert task is not None
         self._busy.add(task)

@@ -53,18 +53,18 @@ def document(
     }
 
 
-class StatusServer:
-    """Answers on a socket that only its user can open."""
+class OwnSocket:
+    """Listens on a socket that only its user can open."""
 
-    def __init__(self, folder: Path, describe: Callable[[], dict[str, object]]) -> None:
-        self.path = folder / SOCKET_NAME
-        self._describe = describe
+    def __init__(self, path: Path) -> None:
+        """`path` is in a folder that nobody else can enter."""
+        self.path = path
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Bind; a socket left behind by a killed process is replaced."""
         self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._answer, self.path)
+        self._server = await asyncio.start_unix_server(self.met, self.path)
         self.path.chmod(0o600)  # and the folder is 0700 since before the socket was there
 
     async def stop(self) -> None:
@@ -74,7 +74,24 @@ class StatusServer:
             self._server = None
             self.path.unlink(missing_ok=True)
 
-    async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client, and close."""
+        raise NotImplementedError
+
+
+class StatusServer(OwnSocket):
+    """Tells whoever connects what the controller sees."""
+
+    def __init__(self, folder: Path, describe: Callable[[], dict[str, object]]) -> None:
+        super().__init__(folder / SOCKET_NAME)
+        self._describe = describe
+
+    async def met(
+        self,
+        reader: asyncio.StreamReader,  # noqa: ARG002  # the client need not say anything
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Tell, whatever the client says."""
         with contextlib.suppress(OSError, TimeoutError):  # a client that left or does not read
             try:
                 writer.write(json.dumps(self._describe()).encode())
