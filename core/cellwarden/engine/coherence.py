@@ -15,8 +15,9 @@ STEP_V = 0.008
 """Of the mean cell, from one reading to the next: no relaxation does it, only a current (ours)."""
 STEP_C = 0.1
 """A change of the current, in C, that the voltage must answer."""
-STILL_C = 0.02
-"""Less change than this is none."""
+STILL_C = 0.005
+"""Less change than this is none: for it to move a cell by `STEP_V` would take more than ten times
+a typical resistance, and the cold makes no more than five of it."""
 NUMB_C = 0.2
 """A change of the current, in C, that must move any cell by a millivolt: at a tenth of a typical
 resistance it moves it by two."""

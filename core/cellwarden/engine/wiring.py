@@ -6,7 +6,7 @@ from statistics import median
 SPREAD_V = 0.2
 """Cells closer together than this have no open wire between them."""
 APART_V = 0.1
-"""Each cell of an open wire's pair is at least this far from the others, and jumped by as much."""
+"""Each cell of an open wire's pair jumps away from the others by at least this much."""
 SUM_V = 0.03
 """Their mean stays this close to the others', since their sum is measured right (ours)."""
 CLOSED_V = 0.1
@@ -40,14 +40,22 @@ def open_wires(cells: Values, last: Values, before: Sequence[int]) -> tuple[int,
         others_v = (total_v - a - b) / (len(known) - 2)
         if abs((a + b) / 2 - others_v) > SUM_V or abs(a - b) < 2 * APART_V:
             continue
-        if _jumped(a, last, n) and _jumped(b, last, n + 1):
+        first_v, second_v = _jumps(known, last, n)
+        if min(abs(first_v), abs(second_v)) >= APART_V and first_v * second_v < 0:
             found.append(n)
     return tuple(found)
 
 
-def _jumped(value: float, last: Values, n: int) -> bool:
-    was = last[n] if n < len(last) else None
-    return was is not None and abs(value - was) >= APART_V
+def _jumps(cells: tuple[float, ...], last: Values, n: int) -> tuple[float, float]:
+    """Return by how much a pair jumped, beside what all the others did; 0 if that is not known.
+
+    A step of the current moves every cell alike, and must not count.
+    """
+    if len(last) != len(cells) or None in last:
+        return 0.0, 0.0
+    moved = [now - was for now, was in zip(cells, last, strict=True)]  # type: ignore[operator]  # no None inside
+    others_v = (sum(moved) - moved[n] - moved[n + 1]) / (len(moved) - 2)
+    return moved[n] - others_v, moved[n + 1] - others_v
 
 
 def paired(cells: Values, pairs: Sequence[int]) -> Values:

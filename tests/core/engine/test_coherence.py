@@ -289,6 +289,26 @@ def test_what_an_open_wire_does_not_look_like_is_believed_as_it_is(first_v, seco
     assert bench.state.reading.cell_voltages_v[5:7] == (first_v, second_v)
 
 
+def test_cells_apart_that_a_step_of_the_current_moves_alike_are_no_open_wire() -> None:
+    """As at the end of a cold discharge, where weak cells stand beside strong ones."""
+    bench = Bench()
+    apart = [2.75] * 16
+    apart[10], apart[11] = 2.91, 2.59
+    for lift in (0.0, 0.0, 0.0, 0.12, 0.12, 0.12):
+        cells = tuple(round(v + lift, 3) for v in apart)
+        bench.hear(cell_voltages_v=cells, voltage_v=round(sum(cells), 3))
+    assert found(bench.state, AlarmKind.BALANCE_WIRE_OPEN) is None
+
+
+def test_a_cold_cell_may_answer_a_small_step_with_much() -> None:
+    """Five milliohm at -6 °C: 1.8 A of 100 Ah move it by 9 mV."""
+    bench = settled()
+    for n in range(20):
+        current_a = -0.6 if n % 2 else 1.2
+        bench.settle(8, current_a=current_a, **all_cells(3.15 + 0.005 * current_a))
+    assert found(bench.state, AlarmKind.CURRENT_SENSOR) is None
+
+
 def test_cells_that_drift_apart_slowly_are_no_open_wire() -> None:
     bench = settled()
     for n in range(130):
