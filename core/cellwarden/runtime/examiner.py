@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from cellwarden.clock import Clock
-from cellwarden.diagnosis import Diagnosis, PackFacts, attach
+from cellwarden.diagnosis import Diagnosis, DiagnosisMemory, PackFacts, attach
 from cellwarden.model import BankState, Finding, Urgency
 from cellwarden.runtime.recognition import off_for_s
 from cellwarden.runtime.store import Saved
@@ -39,6 +39,7 @@ class Examiner:
                     "%s: the saved diagnosis is not used (%s): it learns anew", facts.name, error
                 )
         self._memory = memory
+        self._reported: tuple[DiagnosisMemory, dict[str, object]] | None = None
         self._told: frozenset[tuple[str, str, str]] = frozenset()
 
     def examined(self, state: BankState, now_s: float) -> BankState:
@@ -69,8 +70,10 @@ class Examiner:
         self._told = now
 
     def report(self, state: BankState) -> dict[str, object]:
-        """Return what is known now, in JSON types."""
-        return self._diagnosis.report(self._memory, state)
+        """Return what is known now, in JSON types; made anew only after another look."""
+        if self._reported is None or self._reported[0] is not self._memory:
+            self._reported = self._memory, self._diagnosis.report(self._memory, state)
+        return self._reported[1]
 
     def records(self) -> dict[str, Mapping[str, object]]:
         """Return what must survive a restart, for the store."""
