@@ -363,12 +363,12 @@ FAULTS: tuple[Fault, ...] = (
         must="three tries, then a fault", later="no device that is read tells of its precharge",
     ),
     Fault(
-        number=28, what="the balancer does not stop", must="alarm from the drift of the cell",
-        later="not yet: belongs to balancing",
+        number=28, what="the balancer does not stop", must="alarm within a minute",
+        elsewhere=("tests/core/engine/test_leaks.py",),
     ),
     Fault(
         number=29, what="the heater does not stop, or does not warm", must="alarm",
-        later="not yet: belongs to heating",
+        elsewhere=("tests/core/engine/test_heating.py", "tests/hardware/test_heating_loop.py"),
     ),
     Fault(
         number=30, what="the clock jumps an hour ahead",
@@ -458,7 +458,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=44, what="a cell with high self-discharge", must="warning before a protection",
-        later="not yet: belongs to the estimates of each cell",
+        elsewhere=("tests/core/engine/test_leaks.py", "tests/hardware/test_diagnosis_cases.py"),
     ),
     Fault(
         number=45, what="a garbage frame with a right checksum",

@@ -142,9 +142,11 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         (f"{_ENGINE}/soc.py",),
     ),
     Requirement(
-        "R35", "heat when too cold to charge, on boards that can", (f"{_MODEL}/catalog.py",)
+        "R35", "heat when too cold to charge, on boards that can", (f"{_ENGINE}/heating.py",)
     ),
-    Requirement("R36", "what a heating film may draw: 3 A and 200 W", (f"{_MODEL}/catalog.py",)),
+    Requirement(
+        "R36", "what a heating film may draw: 3 A and 200 W", (f"{_ENGINE}/heater_rules.py",)
+    ),
     Requirement("R37", "three ways to wake a BMS", (f"{_REPAIR}/checklist.py",)),
     Requirement("R38", "LED D1 shows Bluetooth", nothing_to_build="the board's own lamp"),
     Requirement(
