@@ -137,6 +137,14 @@ def test_heat_that_would_trip_within_ten_minutes_takes_the_current_down() -> Non
     assert "over-temperature ahead" in rules(state.limits.charge_current)
 
 
+def test_heat_that_comes_slowly_is_left_to_the_curve_of_the_chemistry() -> None:
+    bench = settled(current_a=20.0, temperatures_c=(52.0, 52.0))
+    for n in range(300):
+        warm_c = 52.0 + 0.0025 * n  # 52.75 °C in the end, 2.25 K and a quarter of an hour away
+        state = bench.hear(current_a=20.0, temperatures_c=(warm_c, warm_c))
+    assert "over-temperature ahead" not in rules(state.limits.charge_current)
+
+
 def test_hot_mosfets_that_warm_fast_take_both_currents_down() -> None:
     bench = settled(current_a=40.0, mos_temperature_c=66.0)
     for n in range(60):
