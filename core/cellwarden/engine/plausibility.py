@@ -169,7 +169,7 @@ class Plausibility:
         view, wires = self._judge(trial, senses, reading, recent=recent)
         if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
             return _refused(senses, reading, "nothing in it can be believed", now_s)
-        if recent and not senses.garbled and self._garbled(trial, heard_s):  # F45
+        if recent and self._garbled(senses, trial, heard_s):  # F45
             senses = replace(senses, track=track, told=reading, garbled=True)
             return _refused(senses, reading, "too much of it cannot be", now_s)
         track = self._coherence.follow(track, view, gap_s)
@@ -212,8 +212,10 @@ class Plausibility:
             return "it was not heard in the past"
         return "it is too old" if age_s > self._max_age_s else None
 
-    def _garbled(self, trial: Trial, heard_s: float) -> bool:
-        """Return whether so many cells are doubtful that the frame is, not the cells."""
+    def _garbled(self, senses: Senses, trial: Trial, heard_s: float) -> bool:
+        """Return whether so many cells are doubtful at once that the frame is, not the cells."""
+        if senses.garbled or any(s.what.startswith(CELLS.what) for s in senses.suspects):
+            return False  # it comes again, or was so before: then it is the cells
         now = sum(s.last_s == heard_s and s.what.startswith(CELLS.what) for s in trial.suspects)
         return now >= max(GARBLED_CELLS, self._count // 4)
 

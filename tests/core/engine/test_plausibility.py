@@ -308,6 +308,34 @@ def test_a_cell_that_is_not_told_and_one_that_is_nonsense_are_two_faults() -> No
     }
 
 
+def lost(count: int) -> dict[str, object]:
+    return {"cell_voltages_v": (0.0,) * count + (3.3,) * (16 - count)}
+
+
+def test_a_frame_with_a_quarter_of_its_cells_wrong_is_refused_once_as_a_whole() -> None:
+    """F45: garbage with a right checksum."""
+    bench = settled()
+    state = bench.hear(**lost(4))
+    assert state.reading.cell_voltages_v == (3.3,) * 16
+    assert state.age_s == 1.0
+    assert state.quarantined[-1].why == "too much of it cannot be"
+    assert bench.hear().alarms == ()
+
+
+def test_cells_that_stay_lost_are_believed_to_be_lost_in_every_reading() -> None:
+    bench = settled()
+    bench.settle(3, **lost(4))
+    for _ in range(10):
+        state = bench.hear(**lost(4))
+        assert state.age_s == 0.0  # none of them is refused any more
+        assert LOST in alarms(state)
+        assert currents(state) == (0, 0)
+
+
+def test_three_cells_at_once_are_cells_and_no_garbage() -> None:
+    assert settled().hear(**lost(3)).reading.cell_voltages_v[:4] == (None, None, None, 3.3)
+
+
 @pytest.mark.requirement("X14")
 def test_the_mosfet_s_temperature_is_none_of_the_battery_s() -> None:
     state = settled(mos_temperature_c=60.0)
