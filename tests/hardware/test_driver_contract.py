@@ -246,7 +246,7 @@ class TestDriver:
 
         run(test)
 
-    def test_a_device_that_reboots_is_heard_in_between(self, bench: Bench) -> None:
+    def test_a_device_that_reboots_is_missed_and_heard_again(self, bench: Bench) -> None:
         async def test() -> None:
             async with connected(bench, timeout_s=0.2) as driver:
                 bench.device.reboot_every_s = 1.0
@@ -258,6 +258,7 @@ class TestDriver:
                         except (LinkError, FrameError):
                             missed = True
                         await asyncio.sleep(0.02)
+                bench.device.reboot_every_s = 0.0  # it is up again
                 assert is_good(await until_heard(driver))
 
         run(test)
