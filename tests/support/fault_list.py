@@ -170,6 +170,9 @@ def _repeat(house: FaultHouse) -> None:
 _K, _W, _P = AlarmKind, Severity.WARNING, Severity.PROTECTION
 _PROTECTION = "tests/core/engine/test_protection.py"
 _ENGINE = "tests/core/engine/test_engine.py"
+_LIMITS = "tests/core/engine/test_limits.py"
+_CVL = "tests/core/engine/test_limit_control.py"
+_MEMBERS = "tests/core/engine/test_bank_members.py"
 _STORE = "tests/core/runtime/test_store.py"
 _CONTROLLER = "tests/core/runtime/test_controller.py"
 _TRANSACTION = "tests/core/runtime/test_transaction.py"
@@ -346,7 +349,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=24, what="a cell just below shutdown voltage",
         must="no discharge, at most 0.05 C of charge",
-        elsewhere=("tests/core/engine/test_limits.py",),
+        elsewhere=(f"{_LIMITS}::test_a_deeply_discharged_cell_is_charged_gently_or_not_at_all",),
     ),
     Fault(
         number=25, what="MOSFETs commanded off conduct on",
@@ -444,7 +447,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=41, what="the inverter overshoots CVL", must="CVL gives way, no trip",
-        elsewhere=("tests/core/engine/test_limits.py",),
+        elsewhere=(f"{_CVL}::test_a_charger_that_overshoots_is_told_less_until_the_cell_is_right",),
     ),
     Fault(
         number=42, what="the BMS says 0 % or 100 % against the voltage",
@@ -454,7 +457,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=43, what="one pack of a bank vanishes, or comes back apart",
         must="limits of the rest; joins within tolerance",
-        elsewhere=("tests/core/engine/test_bank.py",),
+        elsewhere=(
+            f"{_MEMBERS}::test_a_pack_that_comes_2_v_apart_is_joining_and_counts_for_nothing",
+            f"{_MEMBERS}::test_a_pack_joins_once_its_voltage_is_within_the_window",
+        ),
     ),
     Fault(
         number=44, what="a cell with high self-discharge", must="warning before a protection",
