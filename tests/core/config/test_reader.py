@@ -255,8 +255,8 @@ BROKEN: dict[str, tuple[str, str]] = {
         PACK + '"a\\nb" = 1',
         (
             'pack[1]."a\\nb" ("left"): unknown key; known here: address, allow_outside_chemistry,'
-            " capacity_ah, cell_profile, cells, chemistry, driver, model, name, ocv_soc_percent,"
-            " ocv_v, parameters, parity, port, serial_number, timeout_s"
+            " bms_soc, capacity_ah, cell_profile, cells, chemistry, driver, heating, model, name,"
+            " ocv_soc_percent, ocv_v, parameters, parity, port, serial_number, timeout_s"
         ),
     ),
     "a parameter beside the pack's keys": (
@@ -466,8 +466,8 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
         'pack[2].capacity_ah ("right"): -1 is outside 5..2000 Ah',
         (
             'pack[3].x ("right"): unknown key; known here: address, allow_outside_chemistry,'
-            " capacity_ah, cell_profile, cells, chemistry, driver, model, name, ocv_soc_percent,"
-            " ocv_v, parameters, parity, port, serial_number, timeout_s"
+            " bms_soc, capacity_ah, cell_profile, cells, chemistry, driver, heating, model, name,"
+            " ocv_soc_percent, ocv_v, parameters, parity, port, serial_number, timeout_s"
         ),
         'pack[3].name ("right"): pack[2] has the same name',
         'pack[4].capacity_ah ("third"): missing: design capacity (a number, 5..2000 Ah)',
