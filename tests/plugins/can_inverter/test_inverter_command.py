@@ -241,7 +241,7 @@ def test_beside_a_controller_that_does_not_tell_where_it_speaks_nothing_is_sent(
     with controller(tmp_path, ["no status document"]):
         done = called(on(inverter, "check", "--profile", "deye", "--seconds", "1"), tmp_path)
     assert done.returncode == 1
-    assert "the answer is no status document" in done.stderr
+    assert "the answer is no document" in done.stderr
     assert inverter.heard == []
 
 

@@ -90,7 +90,7 @@ def test_its_repository_is_found_by_home_assistant():
         path.relative_to(REPOSITORY).as_posix()
         for suffix in ("yaml", "yml", "json")
         for path in REPOSITORY.glob(f"**/config.{suffix}")
-        if not {".venv", "node_modules"} & set(path.parts)
+        if not {".venv", "build", "node_modules"} & set(path.parts)
     }
     assert found == {"plugins/homeassistant/addon/config.yaml"}
 

@@ -22,6 +22,7 @@ BROKEN = (
     Kind.CHARGER_IGNORES_LIMIT,
     Kind.BALANCER,
     Kind.HEATER,
+    Kind.SETTINGS,
 )
 """A part needs a person; sheets have no bits of their own for most of these."""
 DOUBTED = (
