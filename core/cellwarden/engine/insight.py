@@ -118,10 +118,10 @@ class Insights:
                 tally, text = self.bookkeeper.learned(tally, moment.capacity_ah)
                 news = (*news, text) if text else news
             if estimate.cells is not cells_of:
-                cells_of, cells = (
-                    estimate.cells,
-                    cell_estimates(estimate, self._design_ah, insight.steps, insight.leaks),
-                )
+                # By value too: after a replay from the middle equal cells are other objects.
+                if estimate.cells != cells_of:
+                    cells = cell_estimates(estimate, self._design_ah, insight.steps, insight.leaks)
+                cells_of = estimate.cells
         plan = self.planner.hear(
             insight.plan,
             moment.view,

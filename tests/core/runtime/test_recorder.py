@@ -68,10 +68,13 @@ def test_every_part_of_the_ring_replays_by_itself(
     watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorders, "PART_S", 0.0)  # a file for every event
+    monkeypatch.setattr(recorders, "GATHER_S", 0.0)
     watched.run(3)
+    assert watched.recorder is not None
+    waiting = watched.recorder._work
+    until(waiting.empty, 10.0, "a file for each of these")
     monkeypatch.setattr(recorders, "PART_S", 600.0)
     watched.run(60)
-    assert watched.recorder is not None
     watched.recorder.stop()
     parts = parts_in(watched.recorder.folder)
     lines = list(parsed(parts[-1]))
