@@ -46,6 +46,9 @@ mutants: $(VENV)/test.stamp ## mutation testing of the engine; ARGS="--sample 1"
 venus: $(VENV)/demo.stamp ## the archive that installs on a Victron GX without internet, in dist/
 	@$(BIN)/python plugins/victron/venus/build.py $(ARGS)
 
+decisions: $(VENV)/test.stamp ## keep what the engine decides now as what it should decide
+	CELLWARDEN_WRITE_DECISIONS=1 $(BIN)/python -m pytest tests/core/engine/test_decisions.py
+
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
