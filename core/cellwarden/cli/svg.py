@@ -73,10 +73,10 @@ def lines(
     first, wide = times_h[0], times_h[-1] - times_h[0]
     parts = [_axis(low, high, unit, digits)]
     for part in range(5):
-        hours = wide * (part / 4 - 1.0)
+        ago = _ago(wide * (1.0 - part / 4), wide)
         x = LEFT + (WIDTH - LEFT - RIGHT) * part / 4
         anchor = "start" if part == 0 else "end" if part == 4 else "middle"
-        text = "now" if part == 4 else f"{hours:.1f} h"
+        text = "now" if part == 4 else ago
         parts.append(
             f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'
         )
@@ -120,6 +120,8 @@ def _axis(low: float, high: float, unit: str, digits: int) -> str:
     tens = 10.0 ** math.floor(math.log10(rough))
     step = next(tens * times for times in (1.0, 2.0, 2.5, 5.0, 10.0) if tens * times >= rough)
     first = math.ceil(low / step)
+    # So many digits that no two lines have the same number.
+    digits = max(digits, -math.floor(math.log10(step) - 1e-9) if step < 1.0 else 0)
     ticks = [n * step for n in range(first, math.floor(high / step) + 1)]
     parts = []
     for value in ticks:
@@ -130,6 +132,14 @@ def _axis(low: float, high: float, unit: str, digits: int) -> str:
             f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
         )
     return "".join(parts)
+
+
+def _ago(hours: float, span_h: float) -> str:
+    """Return how long ago, in a unit that suits the whole span."""
+    for unit, per_h in (("h", 1.0), ("min", 60.0)):
+        if span_h * per_h >= 2.0:
+            return f"-{hours * per_h:.1f} {unit}"
+    return f"-{hours * 3600.0:.0f} s"
 
 
 def _threshold(y: float) -> str:
