@@ -171,6 +171,13 @@ def test_random_banks_with_packs_that_fall_silent(
         if len(lost) == count:
             assert state.phase in {BankPhase.SILENT, BankPhase.GONE}
         before = (state.limits, len(lost))
+    plant.silent = set()
+    for _ in range(600):  # once nobody is silent any more, every pack reaches full
+        if watch.full == set(range(count)):
+            break
+        watch(plant.cycle())
+    assert watch.full == set(range(count))
     assert watch.tripped == set()
-    assert watch.overloaded <= 2
+    # A share that changes is corrected by feedback, within half of a BMS's own delay of 30 s.
+    assert watch.overloaded * plant.cycle_s <= 12.0
     assert watch.moved_v < MINUTE_V
