@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cellwarden.cli.asking import add_running, running
+from cellwarden.cli.asking import add_running, runtime_folder
 from cellwarden.cli.show import print_rows
 from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
@@ -264,8 +264,10 @@ def _write_report(path: Path, procedure: Procedure, walk: Walk) -> None:
 
 
 def _of_finding(arguments: argparse.Namespace) -> str:
-    """Return the procedure of a finding of the running controller."""
-    found = _findings(running(arguments))
+    """Return the procedure of a finding of the running controller, as `diagnose` numbers them."""
+    from cellwarden.cli.diagnose_sources import of_process  # noqa: PLC0415  # only when it runs
+
+    found = of_process(runtime_folder(arguments), history=False)["findings"]
     number = arguments.from_finding
     if not 1 <= number <= len(found):
         raise ConfigError(
@@ -275,15 +277,6 @@ def _of_finding(arguments: argparse.Namespace) -> str:
     if not procedure:
         raise ConfigError(f"finding {number} has no procedure: {found[number - 1].get('what')}")
     return str(procedure)
-
-
-def _findings(document: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Return the findings of a status document, as `diagnose` numbers them."""
-    bank = document.get("bank")
-    if not isinstance(bank, Mapping):
-        return []
-    sources = [*bank.get("packs", ()), bank]
-    return [finding for source in sources for finding in source.get("findings", ())]
 
 
 COMMAND = CommandKind(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cellwarden.model import Finding
+from cellwarden.diagnosis.diagnosis import Diagnosis
+from cellwarden.model import Finding, Urgency
 from cellwarden.runtime.folders import private
 from cellwarden.runtime.status import StatusServer, document
 from support.command import Call
@@ -152,27 +153,29 @@ async def _asked(folder: Path, answer: Mapping[str, object], *words: str) -> tup
     return done.returncode, done.stdout, done.stderr
 
 
+def told(*findings: Finding) -> dict[str, object]:
+    """What a controller says, in the order in which `diagnose` numbers its findings."""
+    state = bank_state(packs=(pack_state(pack="left", findings=findings),))
+    diagnosis = Diagnosis(())
+    found = diagnosis.report(diagnosis.start(0.0), state)
+    return {**document(state, 1001.0, {}, "monitor"), "diagnosis": found}
+
+
 @pytest.mark.parametrize(
     ("number", "said"),
-    [("1", "The heater draws nothing"), ("2", "Frames are lost or damaged")],
+    [("1", "Frames are lost or damaged"), ("2", "The heater draws nothing")],
 )
-def test_it_opens_the_procedure_of_a_finding(tmp_path: Path, number: str, said: str) -> None:
-    state = replace(
-        bank_state(
-            packs=(
-                pack_state(pack="left", findings=(finding("cold", "heater"),)),
-                pack_state(pack="right"),
-            )
-        ),
-        findings=(finding("bus", "data-link"),),
-    )
-    answer = document(state, 1001.0, {}, "monitor")
+def test_it_opens_the_procedure_of_the_finding_that_diagnose_numbers_so(
+    tmp_path: Path, number: str, said: str
+) -> None:
+    # The urgent one comes first there, whatever the order in the state.
+    urgent = replace(finding("bus", "data-link"), urgency=Urgency.NOW)
+    answer = told(finding("cold", "heater"), urgent)
     _, out, _ = asyncio.run(_asked(tmp_path / "run", answer, "--from-finding", number))
     assert said in out
 
 
 def test_a_finding_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    answer = document(bank_state(), 1001.0, {}, "monitor")
-    status, _, err = asyncio.run(_asked(tmp_path / "run", answer, "--from-finding", "3"))
+    status, _, err = asyncio.run(_asked(tmp_path / "run", told(), "--from-finding", "3"))
     assert status == 1
     assert "there is no finding 3: there are 0 now" in err
