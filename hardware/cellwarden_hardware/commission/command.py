@@ -17,8 +17,6 @@ from cellwarden.repair.checklist import Judged, Result
 if TYPE_CHECKING:
     from cellwarden_hardware.commission.guide import Sitting
 
-YES = frozenset({"y", "yes"})
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -146,6 +144,7 @@ def _real(sitting: "Sitting", arguments: argparse.Namespace, pack: str) -> None:
     import time  # noqa: PLC0415  # only when it runs
 
     from cellwarden.runtime import control  # noqa: PLC0415
+    from cellwarden_hardware.commission.guide import YES  # noqa: PLC0415
     from cellwarden_hardware.commission.real import CHARGE, DISCHARGE, Real  # noqa: PLC0415
 
     folder = runtime_folder(arguments)

@@ -130,13 +130,11 @@ def _judged(trial: Trial, bms_s: float | None, engine_s: float | None) -> Judged
 
 
 def _demand_a(trial: Trial, p: Parameters) -> float:
-    size_a = trial.rate_c * p.design_capacity_ah
+    limit_a = p.charge_current_max_a if trial.charging else p.discharge_current_max_a
     if trial.over_limit:
-        limit_a = p.charge_current_max_a if trial.charging else p.discharge_current_max_a
         size_a = trial.over_limit * limit_a
     else:
-        limit_a = p.charge_current_max_a if trial.charging else p.discharge_current_max_a
-        size_a = min(size_a, 0.9 * limit_a)
+        size_a = min(trial.rate_c * p.design_capacity_ah, 0.9 * limit_a)
     return size_a if trial.charging else -size_a
 
 
