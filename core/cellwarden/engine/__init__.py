@@ -13,7 +13,8 @@ from cellwarden.engine.bank_settings import (
     LossPolicy,
     Shape,
 )
-from cellwarden.engine.engine import Engine, EngineSettings
+from cellwarden.engine.engine import Engine
+from cellwarden.engine.engine_settings import EngineSettings
 from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.engine.memory import PackMemory
 

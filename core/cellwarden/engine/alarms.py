@@ -72,6 +72,57 @@ def gather(
 _OVERVOLTAGE = {AlarmKind.CELL_OVERVOLTAGE, AlarmKind.PACK_OVERVOLTAGE}
 
 
+def renewed(
+    pack: str,
+    before: Alarms,
+    watches: tuple[Watch, ...],
+    overdue: tuple[Missing, ...],
+    told: tuple[DeviceAlarm, ...],
+    faults: tuple[Fault, ...],
+    now_s: float,
+) -> Alarms:
+    """Return all alarms of a pack that answers; the same object if nothing changed."""
+    missing = of_missing(pack, before.missing, overdue, now_s) if overdue else ()
+    device = of_device(pack, before.device, told, now_s) if told else ()
+    own = of_faults(pack, before.own, faults, now_s) if faults else ()
+    if (
+        watches is before.watches
+        and missing == before.missing
+        and device == before.device
+        and own == before.own
+        and before.lost is None
+    ):
+        return before
+    return gather(watches, missing, device, own=own)
+
+
+def of_silence(pack: str, now_s: float, *, never: bool) -> Alarm:
+    """Return the alarm of a pack that is not heard; `never`: it never was."""
+    return Alarm(
+        kind=AlarmKind.BMS_LOST,
+        severity=Severity.WARNING if never else Severity.PROTECTION,
+        pack=pack,
+        since_s=now_s,
+        blocks_charge=True,
+        blocks_discharge=True,
+        releases="the BMS answers",
+    )
+
+
+def of_failure(pack: str, since_s: float, reason: str) -> Alarm:
+    """Return the alarm of a pack whose step raised (F48)."""
+    return Alarm(
+        kind=AlarmKind.BMS_INTERNAL,
+        severity=Severity.PROTECTION,
+        pack=pack,
+        since_s=since_s,
+        blocks_charge=True,
+        blocks_discharge=True,
+        where=reason,
+        releases="the engine works again",
+    )
+
+
 def of_missing(
     pack: str, before: tuple[Alarm, ...], overdue: tuple[Missing, ...], now_s: float
 ) -> tuple[Alarm, ...]:

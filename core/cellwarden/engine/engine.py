@@ -7,19 +7,20 @@ protections, alarms, limits. The runtime calls it after each poll and in between
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cellwarden.engine import alarms as alarm_lists
 from cellwarden.engine import record as records
-from cellwarden.engine.alarms import Alarms, Fault
+from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.coherence import Steps
-from cellwarden.engine.heater_rules import HeaterSettings
+from cellwarden.engine.engine_settings import EngineSettings
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.joint import worst_joint
 from cellwarden.engine.limit_facts import Facts
-from cellwarden.engine.limits import NO_STOPS, LimitDecider, LimitMemory
+from cellwarden.engine.limits import NO_STOPS, LimitDecider
 from cellwarden.engine.memory import PackMemory, shifted
+from cellwarden.engine.pack_report import PackReport
 from cellwarden.engine.plausibility import Missing, Plausibility, Senses
 from cellwarden.engine.protection import Protection, Watch
 from cellwarden.engine.ramp import Moment
@@ -29,54 +30,17 @@ from cellwarden.engine.soc_estimator import Moved
 from cellwarden.engine.switching import ALL_CLOSED, Opened, switches
 from cellwarden.engine.view import View
 from cellwarden.model import (
-    CHEMISTRIES,
     NO_INPUTS,
-    Alarm,
     AlarmKind,
-    BmsSoc,
-    Chemistry,
     Event,
     Inputs,
     LinkQuality,
     PackPhase,
     PackState,
-    Parameters,
     Reading,
     Reason,
-    Severity,
-    Switches,
 )
-from cellwarden.model.catalog import Curve
 from cellwarden.model.insight import NO_SWITCHES
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """One pack, as the engine must know it."""
-
-    pack: str
-    chemistry: str
-    """A name of `model.CHEMISTRIES`."""
-    parameters: Parameters
-    max_age_s: float
-    """A reading older than this is no reading."""
-    ocv_v: Curve | None = None
-    """(SoC in %, relaxed V) of this very cell, from its data sheet; None: the chemistry's."""
-    tail_current_a: float | None = None
-    """Charging current below which a pack at its charge voltage is full; None: the chemistry's."""
-    sheet: Chemistry | None = None
-    """The cell by its data sheet; None: typical for the chemistry."""
-
-    bms_soc: BmsSoc = BmsSoc.START
-    balances_cells: bool = False
-    """The balancer takes orders of single cells; else it has a switch only."""
-    heater: HeaterSettings | None = None
-    """None: the pack has none, or the engine is not to think of it."""
-
-    @property
-    def cell(self) -> Chemistry:
-        """What is known of the cells."""
-        return self.sheet or CHEMISTRIES[self.chemistry]
 
 
 class Engine:
@@ -106,6 +70,7 @@ class Engine:
             ocv_v=settings.ocv_v,
         )
         self._limits = LimitDecider(settings.cell, parameters)
+        self._report = PackReport(settings, self._soc, self._limits)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
             for name in ("cell over-voltage", "cell under-voltage")
@@ -225,19 +190,10 @@ class Engine:
 
     def failed(self, memory: PackMemory, now_s: float, reason: str) -> PackState:
         """Return a safe state for a pack whose step raised (F48)."""
-        alarm = Alarm(
-            kind=AlarmKind.BMS_INTERNAL,
-            severity=Severity.PROTECTION,
-            pack=self.settings.pack,
-            since_s=memory.at_s,
-            blocks_charge=True,
-            blocks_discharge=True,
-            where=reason,
-            releases="the engine works again",
-        )
+        alarm = alarm_lists.of_failure(self.pack, memory.at_s, reason)
         why = Reason(rule="the engine failed", value=0.0, source=reason, clears=alarm.releases)
         stopped = self._limits.stop(memory.limits, why)
-        return self._without_data(memory, PackPhase.LOST, stopped, (alarm,), now_s)
+        return self._report.without_data(memory, PackPhase.LOST, stopped.limits, (alarm,), now_s)
 
     def _begin(
         self,
@@ -291,7 +247,9 @@ class Engine:
             heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms, moved)
             insight = self._insights.hear(insight, heard)
         faults = self._insights.faults(insight)
-        alarms = self._alarms(memory.alarms, watches, overdue, view.reading, faults, now_s)
+        alarms = alarm_lists.renewed(
+            self.pack, memory.alarms, watches, overdue, view.reading.alarms, faults, now_s
+        )
         joint = memory.joint
         if insight.cells is not memory.insight.cells:
             joint = worst_joint(insight.cells)
@@ -331,7 +289,7 @@ class Engine:
             opened=opened,
             joint=joint,
         )
-        return after, self._state(after, view, capacity_ah, events, link, wanted)
+        return after, self._report.online(after, view, capacity_ah, events, link, wanted)
 
     def _hear(
         self, memory: PackMemory, view: View, inputs: Inputs
@@ -364,56 +322,18 @@ class Engine:
                 gauge = self._soc.anchor_empty(gauge)
         return gauge, watches, moved
 
-    def _alarms(
-        self,
-        before: Alarms,
-        watches: tuple[Watch, ...],
-        overdue: tuple[Missing, ...],
-        reading: Reading,
-        faults: tuple[Fault, ...],
-        now_s: float,
-    ) -> Alarms:
-        """Return all alarms; the same object if nothing changed."""
-        pack = self.settings.pack
-        missing: tuple[Alarm, ...] = ()
-        device: tuple[Alarm, ...] = ()
-        own: tuple[Alarm, ...] = ()
-        if overdue:
-            missing = alarm_lists.of_missing(pack, before.missing, overdue, now_s)
-        if reading.alarms:
-            device = alarm_lists.of_device(pack, before.device, reading.alarms, now_s)
-        if faults:
-            own = alarm_lists.of_faults(pack, before.own, faults, now_s)
-        if (
-            watches is before.watches
-            and missing == before.missing
-            and device == before.device
-            and own == before.own
-            and before.lost is None
-        ):
-            return before
-        return alarm_lists.gather(watches, missing, device, own=own)
-
     def _silent(
         self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None
     ) -> tuple[PackMemory, PackState]:
         """Return memory and state while nothing usable is heard."""
-        heard_s, pack = senses.heard_s, self.settings.pack
+        heard_s = senses.heard_s
         since_s = memory.started_s if heard_s is None else heard_s
         never = heard_s is None
         phase = PackPhase.WAITING if never else PackPhase.LOST
         before = memory.alarms
         lost = before.lost
         if lost is None and now_s - since_s > self._max_age_s:
-            lost = Alarm(
-                kind=AlarmKind.BMS_LOST,
-                severity=Severity.WARNING if never else Severity.PROTECTION,
-                pack=pack,
-                since_s=now_s,
-                blocks_charge=True,
-                blocks_discharge=True,
-                releases="the BMS answers",
-            )
+            lost = alarm_lists.of_silence(self.pack, now_s, never=never)
         watches = self._protection.wait(before.watches, now_s)
         alarms = before
         if lost is not before.lost or watches is not before.watches:
@@ -439,7 +359,10 @@ class Engine:
         after = replace(
             memory, at_s=now_s, phase=phase, senses=senses, alarms=alarms, limits=limits
         )
-        return after, self._without_data(after, phase, limits, alarms.shown, now_s, events, link)
+        state = self._report.without_data(
+            after, phase, limits.limits, alarms.shown, now_s, events, link
+        )
+        return after, state
 
     def _events(
         self, memory: PackMemory, alarms: Alarms, gauge: Gauge, now_s: float
@@ -450,85 +373,6 @@ class Engine:
             text = f"SoC {gauge.estimated_percent or 0:.0f} %, {gauge.basis}"
             events.append(Event(at_s=now_s, pack=pack, text=text))
         return tuple(events)
-
-    def _without_data(
-        self,
-        memory: PackMemory,
-        phase: PackPhase,
-        limits: LimitMemory,
-        alarms: tuple[Alarm, ...],
-        now_s: float,
-        events: tuple[Event, ...] = (),
-        link: LinkQuality | None = None,
-    ) -> PackState:
-        senses = memory.senses
-        return PackState(
-            pack=self.settings.pack,
-            at_s=now_s,
-            phase=phase,
-            reading=None,
-            age_s=None if senses.heard_s is None else now_s - senses.heard_s,
-            limits=limits.limits,
-            charge_allowed=False,
-            discharge_allowed=False,
-            alarms=alarms,
-            quarantined=tuple(s.quarantine() for s in senses.suspects),
-            events=events,
-            identity=memory.identity,
-            link=link,
-            chemistry=self.settings.chemistry,
-            parameters=self.settings.parameters,
-        )
-
-    def _state(
-        self,
-        memory: PackMemory,
-        view: View,
-        capacity_ah: float,
-        events: tuple[Event, ...],
-        link: LinkQuality | None,
-        wanted: Switches,
-    ) -> PackState:
-        reading, gauge, limits = view.reading, memory.gauge, memory.limits.limits
-        soc, suspects = gauge.soc_percent, memory.senses.suspects
-        return PackState(
-            pack=reading.pack,
-            at_s=memory.at_s,
-            phase=PackPhase.ONLINE,
-            reading=reading,
-            age_s=memory.at_s - reading.heard_s,
-            limits=limits,
-            charge_allowed=limits.charge_current.value > 0,
-            discharge_allowed=limits.discharge_current.value > 0,
-            alarms=memory.alarms.shown,
-            charge_phase=self._limits.charge_phase(
-                view, full=gauge.full, blocked=bool(memory.alarms.stops.charge)
-            ),
-            soc_percent=soc,
-            soc_sigma_percent=None if soc is None else gauge.sigma_percent,
-            soc_basis=gauge.basis,
-            soh_percent=self._soc.soh_percent(gauge, view),
-            capacity_ah=capacity_ah,
-            remaining_ah=None if soc is None else soc * capacity_ah / 100,
-            power_w=view.power_w,
-            cell_min=view.cell_min,
-            cell_max=view.cell_max,
-            cell_sum_v=view.cell_sum_v,
-            temperature_min=view.temperature_min,
-            temperature_max=view.temperature_max,
-            quarantined=tuple(s.quarantine() for s in suspects) if suspects else (),
-            events=events,
-            identity=memory.identity,
-            link=link,
-            switches=memory.insight.switches(wanted),
-            chemistry=self.settings.chemistry,
-            parameters=self.settings.parameters,
-            counters=memory.insight.tally.shown,
-            cells=memory.insight.cells,
-            balancing=memory.insight.plan.shown,
-            heating=memory.insight.heat.shown,
-            prediction=memory.insight.forecast.shown,
-        )
 
 
 def _by_shunt(view: View, inputs: Inputs) -> View:
