@@ -204,7 +204,7 @@ class _Demo:
                 state = document(
                     controller.state,
                     controller.clock.now_s(),
-                    controller.output_status(),
+                    controller.outlets.status(),
                     "monitor",
                 )
                 lines = [*self._head(), *screen.picture(state, colour=colour), *self._frames()]

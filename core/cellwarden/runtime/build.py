@@ -23,16 +23,12 @@ from cellwarden.interfaces import Driver
 from cellwarden.links.ports import is_pattern
 from cellwarden.model import CHEMISTRIES
 from cellwarden.runtime.audit import Audit
-from cellwarden.runtime.controller import (
-    BANK_RECORD,
-    ORDERS_RECORD,
-    Controller,
-    NamedOutput,
-)
+from cellwarden.runtime.controller import BANK_RECORD, ORDERS_RECORD, Controller
 from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
+from cellwarden.runtime.outlets import NamedOutput
 from cellwarden.runtime.recognition import Recognition, off_for_s
 from cellwarden.runtime.rights import RIGHTS, Rights
 from cellwarden.runtime.search import SearchedPack

@@ -8,13 +8,13 @@ limit or raises an alarm does not wait for the others.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cellwarden.clock import Clock
 from cellwarden.engine import Bank, BankMemory, Engine, PackMemory
-from cellwarden.interfaces import Driver, Gate, Output
+from cellwarden.interfaces import Driver, Gate
 from cellwarden.model import (
     NO_ORDERS,
     BankPhase,
@@ -32,11 +32,11 @@ from cellwarden.runtime.actor import Actor
 from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.keeper import Keeper
-from cellwarden.runtime.mailbox import Mailbox
+from cellwarden.runtime.outlets import NamedOutput, Outlets, cancelled
 from cellwarden.runtime.polling import Poller
 from cellwarden.runtime.recognition import Recognition
 from cellwarden.runtime.recorder import Recorder
-from cellwarden.runtime.supervisor import TelemetryThread, attempt, keep_running
+from cellwarden.runtime.supervisor import attempt, keep_running
 
 LOG = logging.getLogger(__name__)
 
@@ -45,10 +45,6 @@ PATIENCE_S = 0.4
 of the poll interval."""
 FALL = 0.9
 """A limit that falls below this part of what it was is told at once."""
-EXTERNAL_MAX_AGE_S = 5.0
-"""Real s that an inverter's own measurement counts; an SMA sends one each second."""
-GOODBYE_S = 5.0
-"""Real s that outputs have to say goodbye."""
 ORDERS_RECORD = "(orders)"
 BANK_RECORD = "(bank)"
 """Where orders and bank stand among the saved records; no pack can be called so."""
@@ -64,15 +60,6 @@ class Member:
     state: PackState | None = None
     fresh: bool = False
     """Its state is of this cycle."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedOutput:
-    """An output as built, and where it belongs."""
-
-    name: str
-    output: Output
-    control: bool
 
 
 class Controller:
@@ -114,9 +101,7 @@ class Controller:
         self._pollers = [
             Poller(member.engine.pack, member.driver, clock, self._done) for member in self._members
         ]
-        self._outputs = tuple(outputs)
-        self._mailboxes = [Mailbox(clock) for _ in outputs]
-        self._gate = gate
+        self.outlets = Outlets(outputs, gate, clock)
         self.control_gate = gate if isinstance(gate, ControlGate) else None
         """The gate with all that the runtime may do with it; None where a test has another."""
         if self.control_gate is not None:
@@ -229,7 +214,7 @@ class Controller:
 
     def _inputs(self, engine: Engine, now_s: float) -> Inputs:
         """Return what is known for a pack besides its reading."""
-        external, heater = self._external(now_s), engine.settings.heater
+        external, heater = self.outlets.reported(now_s), engine.settings.heater
         expected_in_s = surplus = None
         if heater is not None:  # its hours of charging are those of the clock on the wall
             expected_in_s = heater.charge_expected_in_s(datetime.now().astimezone())
@@ -266,7 +251,7 @@ class Controller:
                 "bank is %s",
                 state.phase.value,
             )
-        if external := self._external(now_s):
+        if external := self.outlets.reported(now_s):
             state = replace(state, external=external)
         if self.examiner is not None:
             state = self.examiner.examined(state, now_s)
@@ -296,13 +281,6 @@ class Controller:
         if gate is not None and self.orders.full_charge and state.orders.full_charge is None:
             gate.fulfilled(RequestKind.FULL_CHARGE)
 
-    def _external(self, now_s: float) -> tuple[ExternalMeasurement, ...]:
-        """Return what outputs reported and is not too old."""
-        since_s = now_s - EXTERNAL_MAX_AGE_S * self.clock.speed
-        return tuple(
-            measured for mailbox in self._mailboxes for measured in mailbox.reported(since_s)
-        )
-
     def _by_shunt(self, external: Sequence[ExternalMeasurement]) -> float | None:
         """Return the current by which the only pack's charge is counted, None for its own."""
         if len(self._members) > 1:
@@ -315,8 +293,7 @@ class Controller:
             self.control_gate.saw(state)
         if self._actor is not None and not self._stopping:
             self._actor.consider(state)
-        for mailbox in self._mailboxes:
-            mailbox.put(state)
+        self.outlets.tell(state)
 
     def _reset_soc(self, pack: str, soc_percent: float, who: str) -> str | None:
         member = self._by_pack[pack]
@@ -359,15 +336,6 @@ class Controller:
             records[ORDERS_RECORD] = self.control_gate.record()
         return records
 
-    def output_status(self) -> dict[str, Mapping[str, object]]:
-        """Return what each output says of its own peer."""
-        return {
-            named.name: attempt(
-                f"status of {named.name}", named.output.status, lambda reason: {"error": reason}
-            )
-            for named in self._outputs
-        }
-
     # -- life --------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -378,41 +346,16 @@ class Controller:
             )
             for p in self._pollers
         ]
-        control = [
-            asyncio.create_task(
-                keep_running(
-                    f"output {named.name}",
-                    self._runner(named, mailbox),
-                    finished=lambda: self._stopping,
-                ),
-                name=f"output {named.name}",
-            )
-            for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
-            if named.control
-        ]
-        threads = [
-            TelemetryThread(
-                f"output {named.name}",
-                self._runner(named, mailbox),
-                finished=lambda: self._stopping,
-            )
-            for named, mailbox in zip(self._outputs, self._mailboxes, strict=True)
-            if not named.control
-        ]
         if self.control_gate is not None:
             self.control_gate.start()
-        for thread in threads:
-            thread.start()
+        self.outlets.start()
         try:
             await asyncio.sleep(0)  # let the pollers open what opens at once
             self._next_s = asyncio.get_running_loop().time()
             self._tick()
             await stop.wait()
         finally:
-            await self._end(pollers, control, threads)
-
-    def _runner(self, named: NamedOutput, mailbox: Mailbox) -> Callable[[], Awaitable[None]]:
-        return lambda: named.output.run(mailbox, self._gate)
+            await self._end(pollers)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -422,43 +365,21 @@ class Controller:
         self._ticker = loop.call_at(self._next_s, self._tick)
         self._begin_cycle()
 
-    async def _end(
-        self,
-        pollers: Sequence[asyncio.Task[None]],
-        control: Sequence[asyncio.Task[None]],
-        threads: Sequence[TelemetryThread],
-    ) -> None:
+    async def _end(self, pollers: Sequence[asyncio.Task[None]]) -> None:
         if self._ticker is not None:
             self._ticker.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
         self._stopping = True
+        self.outlets.ending()
         if self.state is not None:
             self._publish(self._bank.stopping(self.state, self.clock.now_s()))
         if self.control_gate is not None:
             await self.control_gate.stop()  # a write that has begun comes to its end
-        await _cancel(pollers)  # closes every link
-        await self._goodbye(control)
-        for thread in threads:
-            if not await asyncio.to_thread(thread.join, GOODBYE_S if self.state else 1.0):
-                LOG.warning("%s did not end in time and is left behind", thread.name)
+        await cancelled(pollers)  # closes every link
+        await self.outlets.goodbye()
         if self.keeper is not None:
             self.keeper.save(self.state, durable=True, final=True)
-
-    async def _goodbye(self, control: Sequence[asyncio.Task[None]]) -> None:
-        if self.state is None:
-            await _cancel(control)  # they never announced anything: nothing to take back
-        elif control:
-            _, late = await asyncio.wait(control, timeout=GOODBYE_S)
-            for task in late:
-                LOG.warning("%s did not say goodbye in %.0f s", task.get_name(), GOODBYE_S)
-            await _cancel(tuple(late))
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_urgent(before: PackState | None, after: PackState) -> bool:

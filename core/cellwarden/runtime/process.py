@@ -121,7 +121,7 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
         lambda: document(
             controller.state,
             controller.clock.now_s(),
-            controller.output_status(),
+            controller.outlets.status(),
             settings.controller.mode,
             controller.report(),
         ),

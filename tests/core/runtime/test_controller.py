@@ -18,8 +18,9 @@ from cellwarden.model import (
     Reading,
     preset,
 )
-from cellwarden.runtime.controller import Controller, NamedOutput
+from cellwarden.runtime.controller import Controller
 from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.outlets import NamedOutput
 
 INTERVAL_S = 0.05
 
@@ -74,6 +75,11 @@ class Collector:
 
     def status(self) -> Mapping[str, object]:
         return {"seen": len(self.states)}
+
+
+def measuring() -> NamedOutput:
+    """Return another output, whose peer measures something."""
+    return NamedOutput(name="measuring", output=Collector(), control=True)
 
 
 class World:
@@ -285,9 +291,7 @@ def test_a_state_is_shared_not_copied() -> None:
     async def scenario() -> tuple[list[BankState], list[BankState]]:
         world = World(packs=1)
         second = Collector()
-        controller = world.controller
-        controller._outputs += (NamedOutput(name="second", output=second, control=True),)
-        controller._mailboxes.append(type(controller._mailboxes[0])(world.clock))
+        world.controller.outlets.add(NamedOutput(name="second", output=second, control=True))
         first = await world.run_for(0.3)
         return first, second.states
 
@@ -298,7 +302,7 @@ def test_a_state_is_shared_not_copied() -> None:
 def test_what_an_output_measured_is_part_of_every_decision_until_it_is_too_old() -> None:
     async def scenario() -> list[BankState]:
         world = World()
-        mailbox = world.controller._mailboxes[0]
+        mailbox = world.controller.outlets.add(measuring())
 
         def report(age_s: float) -> None:
             mailbox.report(
@@ -339,8 +343,9 @@ def test_a_shunt_in_the_banks_lead_counts_for_an_only_pack(
                 return step(memory, reading, now_s, link, inputs)
 
             monkeypatch.setattr(m.engine, "step", listening)
+        mailbox = world.controller.outlets.add(measuring())
         for source, current_a, by_shunt in (("mppt", 21.0, False), ("shunt", 9.4, True)):
-            world.controller._mailboxes[0].report(
+            mailbox.report(
                 ExternalMeasurement(
                     source=source, voltage_v=53.0, current_a=current_a, whole_bank=by_shunt,
                     by_shunt=by_shunt, heard_s=world.clock.now_s(),
