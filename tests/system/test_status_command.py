@@ -43,6 +43,38 @@ def test_as_json_it_is_the_whole_state(running: House) -> None:
     assert document["bank"]["limits"]["charge_voltage"]["reasons"]
 
 
+def order(running: House, *words: str, expect: int = 0) -> str:
+    done = subprocess.run(
+        cellwarden("order", *words, "--runtime-dir", str(running.runtime)),
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == expect, done
+    return done.stdout
+
+
+def test_an_order_is_in_effect_at_once_and_names_who_gave_it(running: House) -> None:
+    assert order(running) == "no orders: the bank follows its configuration\n"
+    assert order(running, "charge-current", "7", "--for", "2h").startswith("applied: ")
+    reasons: list[str] = []
+
+    def obeyed() -> bool:
+        limit = running.bank()["limits"]["charge_current"]
+        reasons[:] = limit["reasons"]
+        return limit["value"] <= 7.0
+
+    wait_for(obeyed, "the limit to follow")
+    assert any("order, params" in reason for reason in reasons), reasons
+    assert order(running).startswith("charge-current  7 A  by params ")
+    assert "is outside 0..100" in order(running, "target-soc", "120", expect=1)
+    assert order(running, "take-out", "left").startswith("applied: ")
+
+    def out() -> list[str]:
+        members = running.bank()["members"]
+        return [m["pack"] for m in members if m["standing"] == "taken out"]
+
+    wait_for(lambda: out() == ["left"], "the pack to be out")
+
+
 def test_nobody_running_is_said_with_what_to_do(tmp_path: Path) -> None:
     shown = status("--runtime-dir", str(tmp_path))
     assert shown.returncode == 1

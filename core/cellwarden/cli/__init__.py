@@ -33,6 +33,10 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
     ),
     "record": ("cellwarden.cli.record", "what the recorder holds; export it to one file"),
     "repair": ("cellwarden.cli.repair", "a guide through measuring and repairing"),
+    "order": (
+        "cellwarden.cli.order",
+        "what you want of the bank: limits, target, blocks, a pack out; who ordered what",
+    ),
     "params": ("cellwarden.cli.params", "show, change and copy what a BMS is set to"),
     "plugins": ("cellwarden.cli.plugins", "list what is installed"),
 }

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -144,12 +143,12 @@ def _alone(arguments: argparse.Namespace, message: Mapping[str, object]) -> dict
     from cellwarden.config.reader import default_path, load  # noqa: PLC0415
     from cellwarden.errors import LinkError  # noqa: PLC0415
     from cellwarden.host import Host  # noqa: PLC0415
-    from cellwarden.runtime import alone  # noqa: PLC0415
+    from cellwarden.runtime import alone, control  # noqa: PLC0415
 
     # What became of it is the answer; it need not be said twice.
     logging.getLogger("cellwarden.runtime.gate").setLevel(logging.ERROR)
     settings = load(arguments.config or default_path(), Host())
-    document = alone.answer(settings, message, _me(), _say)
+    document = alone.answer(settings, message, control.user_name(os.getuid()), _say)
     if "error" in document:
         raise LinkError("params", str(document["error"]))
     return document
@@ -157,13 +156,6 @@ def _alone(arguments: argparse.Namespace, message: Mapping[str, object]) -> dict
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def _me() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def _changes(pairs: Sequence[str]) -> dict[str, object]:

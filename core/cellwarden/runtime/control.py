@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
@@ -69,7 +70,15 @@ class ControlServer(OwnSocket):
             return {"error": "the request is no JSON document"}
         if not isinstance(message, dict):
             return {"error": "the request is no JSON object"}
-        return await self._answer(message, f"uid {user}")
+        return await self._answer(message, user_name(user))
+
+
+def user_name(user: int) -> str:
+    """Return what the audit log calls a user of this computer."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:  # a container that runs as a bare number
+        return f"uid {user}"
 
 
 def _user_of(peer: socket.socket) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import stat
 from collections.abc import Mapping
@@ -57,7 +58,12 @@ def test_a_request_is_answered_and_says_which_user_asked(tmp_path: Path) -> None
     folder = tmp_path / "run"
     answer = served(folder, lambda: control.ask(folder, {"do": "x", "n": 1}))
     assert answer["heard"] == {"do": "x", "n": 1}
-    assert str(answer["who"]).startswith("uid ")
+    assert answer["who"] == control.user_name(os.getuid())
+
+
+def test_a_user_without_a_name_is_called_by_its_number() -> None:
+    assert control.user_name(0) == "root"
+    assert control.user_name(4_000_000_007) == "uid 4000000007"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[1]", b"null", b'"text"'])
