@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cellwarden.model import BankState, CellExtreme, Limit, PackState, Reason
-from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.monitor_gate import MonitorGate
 from cellwarden_homeassistant.config import HomeAssistantOptions
 from cellwarden_homeassistant.entity import Pace
 from cellwarden_homeassistant.link import MqttLink

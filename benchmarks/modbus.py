@@ -111,8 +111,8 @@ async def _ours(port: int) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from cellwarden.clock import Clock
     from cellwarden.hooks import OutputContext
-    from cellwarden.runtime.gate import MonitorGate
     from cellwarden.runtime.mailbox import Mailbox
+    from cellwarden.runtime.monitor_gate import MonitorGate
     from cellwarden_modbus.config import ModbusOptions
     from cellwarden_modbus.output import ModbusOutput
     from support.states import bank_state

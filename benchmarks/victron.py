@@ -100,8 +100,8 @@ async def _ours(address: str):  # noqa: ANN202
 
     from cellwarden.clock import Clock
     from cellwarden.hooks import OutputContext
-    from cellwarden.runtime.gate import MonitorGate
     from cellwarden.runtime.mailbox import Mailbox
+    from cellwarden.runtime.monitor_gate import MonitorGate
     from cellwarden_victron.config import VictronOptions
     from cellwarden_victron.output import VictronOutput
 

@@ -15,8 +15,8 @@ from cellwarden import hooks
 from cellwarden.clock import Clock
 from cellwarden.host import Host
 from cellwarden.model import BankPhase, BankState
-from cellwarden.runtime.gate import MonitorGate
 from cellwarden.runtime.mailbox import Mailbox
+from cellwarden.runtime.monitor_gate import MonitorGate
 from support.hosts import point
 from support.tools import REPOSITORY
 

@@ -27,6 +27,8 @@ from cellwarden.model import (
     Verdict,
 )
 from cellwarden.runtime.audit import Audit, Entry, asked_text
+from cellwarden.runtime.half_done import HalfDone
+from cellwarden.runtime.monitor_gate import MONITOR
 from cellwarden.runtime.notes import FewNotes, Noted
 from cellwarden.runtime.orders import DECISIONS, OrderBook, values_of
 from cellwarden.runtime.outcomes import refused, together
@@ -37,40 +39,12 @@ from cellwarden.runtime.writing import NO_CONNECTION, Desk
 
 LOG = logging.getLogger(__name__)
 
-MONITOR = 'mode is "monitor": nothing is ever written to a BMS'
-_HALF_DONE = (
-    "a change of its parameters was left half done: first finish or undo it,"
-    " `cellwarden params finish {pack}` or `cellwarden params undo {pack}`"
-)
 _SWITCH_BOOK = "(switches)"
 """Where the switch book stands in the record; no order is called so."""
 _QUIET = frozenset({Verdict.APPLIED, Verdict.PLANNED})
 _WROTE = frozenset({Verdict.APPLIED, Verdict.ROLLED_BACK, Verdict.HALF_DONE})
 _STOP_S = 5.0
 """Real s that a transaction has to end when the controller stops."""
-
-
-class MonitorGate:
-    """Refuses every write, with the reason; for where there is no bank to write to."""
-
-    def __init__(self, mode: str) -> None:
-        self._mode = mode
-
-    async def ask(self, request: Request) -> Outcome:
-        """Refuse, and log who asked for what."""
-        reason = self.refusal(request.kind, request.pack, request.who)
-        LOG.info(
-            "refused %s for %s from %s: %s", request.kind.value, request.pack, request.who, reason
-        )
-        return refused(reason)
-
-    def refusal(self, kind: RequestKind, pack: str, who: str) -> str:  # noqa: ARG002  # refuses all
-        """Return why everything is refused."""
-        return MONITOR if self._mode == "monitor" else "there is no BMS here to write to"
-
-    def writable_parameters(self, pack: str) -> frozenset[str]:  # noqa: ARG002  # none of any
-        """Return nothing."""
-        return frozenset()
 
 
 class ControlGate:
@@ -97,6 +71,8 @@ class ControlGate:
         self._rights = rights
         self._desks = {desk.pack: desk for desk in desks}
         self._audit = audit
+        self.half_done = HalfDone(audit, self._desks, self.ask)
+        """What a transaction could not bring to its end."""
         self._clock = clock
         self._book = OrderBook(frozenset(self._desks))
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,8 +127,7 @@ class ControlGate:
     def start(self) -> None:
         """Take requests from now on; says what an earlier run left half done."""
         self._loop = asyncio.get_running_loop()
-        for entry in self.unsettled():
-            self._note_unsettled(entry)
+        self.half_done.note(self.half_done.left())
 
     async def stop(self) -> None:
         """Take no more requests, and let what has begun come to its end."""
@@ -225,54 +200,9 @@ class ControlGate:
             )
         return None if guarded.ready else NO_CONNECTION
 
-    def unsettled(self) -> tuple[Entry, ...]:
-        """Return what was left half done."""
-        try:
-            return self._audit.unsettled() if self._audit.path.exists() else ()
-        except (OSError, sqlite3.Error) as error:
-            LOG.error("the audit log %s cannot be read (%s)", self._audit.path, error)
-            return ()
-
     def entries(self, most: int) -> tuple[Entry, ...]:
         """Return the newest entries of the audit log; errors as sqlite3's."""
         return self._audit.entries(most) if self._audit.path.exists() else ()
-
-    async def settle(self, pack: str, who: str, *, finish: bool) -> Outcome:
-        """Finish or undo what was left half done on a pack."""
-        left = await asyncio.to_thread(self.unsettled)
-        entry = next((e for e in left if e.pack == pack), None)
-        if entry is None:
-            return refused("nothing was left half done on this pack")
-        changes = {
-            step.what: value
-            for step in entry.steps
-            if isinstance(value := step.wanted if finish else step.before, int | float)
-            and step.register
-        }
-        desk = self._desks[pack]
-        desk.unsettled = ""
-        if not changes:
-            await asyncio.to_thread(self._audit.settle, entry.id)
-            return Outcome(
-                verdict=Verdict.APPLIED,
-                reason="what was left half done cannot be repeated; it is taken as settled: look at"
-                " the device",
-            )
-        switches = {kind: changes.pop(name) for kind, name in SWITCHES.items() if name in changes}
-        asked = [
-            Request(kind=kind, pack=pack, value=bool(on), who=who) for kind, on in switches.items()
-        ]
-        if changes:
-            asked.append(Request(kind=RequestKind.PARAMETERS, pack=pack, changes=changes, who=who))
-        desk.restoring = {} if finish else changes
-        outcomes = [await self.ask(request) for request in asked]
-        desk.restoring = {}
-        outcome = together(outcomes)
-        if outcome.good:
-            await asyncio.to_thread(self._audit.settle, entry.id)
-        for other in await asyncio.to_thread(self.unsettled):
-            self._note_unsettled(other)
-        return outcome
 
     # -- one request -----------------------------------------------------------------------------
 
@@ -363,8 +293,7 @@ class ControlGate:
         if tame and outcome.verdict in _WROTE and outcome.steps:
             self._settings_written.note(asker, self._clock.now_s())
         if outcome.verdict is Verdict.HALF_DONE:
-            for entry in await asyncio.to_thread(self.unsettled):
-                self._note_unsettled(entry)
+            await self.half_done.look()
         return outcome
 
     def _protected(self, request: Request) -> str | None:
@@ -431,14 +360,3 @@ class ControlGate:
                 await asyncio.to_thread(self._audit.note, *noted)
         except (OSError, sqlite3.Error) as error:
             LOG.error("the audit log %s cannot be written (%s)", self._audit.path, error)
-
-    def _note_unsettled(self, entry: Entry) -> None:
-        desk = self._desks.get(entry.pack)
-        if desk is None or desk.unsettled:
-            return
-        desk.unsettled = _HALF_DONE.format(pack=entry.pack)
-        LOG.warning(
-            "%s: %s of %s by %s (%s) was left half done: `cellwarden params finish %s` or"
-            " `cellwarden params undo %s`",
-            entry.pack, entry.kind, entry.asked, entry.who, entry.verdict, entry.pack, entry.pack,
-        )  # fmt: skip

@@ -65,11 +65,11 @@ class Office:
 
     async def _settle(self, message: Mapping[str, object], who: str) -> Document:
         finish = message.get("finish") is True
-        return _document(await self._gate.settle(self._pack(message), who, finish=finish))
+        return _document(await self._gate.half_done.settle(self._pack(message), who, finish=finish))
 
     async def _list(self, _: Mapping[str, object], __: str) -> Document:
         gate = self._gate
-        half_done = {entry.pack: entry for entry in await asyncio.to_thread(gate.unsettled)}
+        half_done = {entry.pack: entry for entry in await asyncio.to_thread(gate.half_done.left)}
         kinds = [kind for kind in RequestKind if kind.reaches_bms]
         return {
             "mode": gate.mode,

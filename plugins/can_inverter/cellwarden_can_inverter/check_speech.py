@@ -18,8 +18,8 @@ from cellwarden.interfaces import Output
 from cellwarden.links.can import CanLink
 from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import BankPhase, BankState
-from cellwarden.runtime.gate import MonitorGate
 from cellwarden.runtime.mailbox import Mailbox
+from cellwarden.runtime.monitor_gate import MonitorGate
 from cellwarden.runtime.status import ask
 from cellwarden_can_inverter.check_report import Ear, Observed, Step
 from cellwarden_can_inverter.config import CanInverterOptions

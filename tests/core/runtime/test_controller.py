@@ -19,7 +19,7 @@ from cellwarden.model import (
     preset,
 )
 from cellwarden.runtime.controller import Controller
-from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.monitor_gate import MonitorGate
 from cellwarden.runtime.outlets import NamedOutput
 
 INTERVAL_S = 0.05

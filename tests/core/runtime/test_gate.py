@@ -437,7 +437,7 @@ def test_what_was_left_half_done_is_finished_or_undone(
     outcomes: list[Outcome] = []
 
     async def scenario() -> None:
-        outcomes.append(await world.gate.settle("left", "params", finish=finish))
+        outcomes.append(await world.gate.half_done.settle("left", "params", finish=finish))
         outcomes.append(await world.gate.ask(change(charge_current_max_a=25.0)))
 
     world.run(scenario)
@@ -473,9 +473,9 @@ def test_a_finish_that_fails_can_be_tried_again(tmp_path: Path) -> None:
     outcomes: list[Outcome] = []
 
     async def scenario() -> None:
-        outcomes.append(await world.gate.settle("left", "params", finish=True))
+        outcomes.append(await world.gate.half_done.settle("left", "params", finish=True))
         world.packs[0].ignores = set()
-        outcomes.append(await world.gate.settle("left", "params", finish=True))
+        outcomes.append(await world.gate.half_done.settle("left", "params", finish=True))
 
     world.run(scenario)
     assert [outcome.verdict for outcome in outcomes] == [Verdict.ROLLED_BACK, Verdict.APPLIED]

@@ -73,7 +73,7 @@ class House(RuleBasedStateMachine):
             await guarded.poll()
             gate.start()
             outcomes = [
-                await gate.settle("left", "params", finish=step)
+                await gate.half_done.settle("left", "params", finish=step)
                 if isinstance(step, bool)
                 else await gate.ask(step)
                 for step in steps

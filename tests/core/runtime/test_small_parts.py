@@ -9,7 +9,7 @@ from cellwarden.clock import Clock
 from cellwarden.model import Request, RequestKind, Verdict
 from cellwarden.runtime import folders
 from cellwarden.runtime.backoff import Backoff
-from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.monitor_gate import MonitorGate
 
 
 def test_state_lives_where_the_configuration_says() -> None:

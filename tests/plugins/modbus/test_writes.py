@@ -9,7 +9,7 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from cellwarden.model import BankPhase, BankState, Outcome, Request, RequestKind, Verdict
-from cellwarden.runtime.gate import MonitorGate
+from cellwarden.runtime.monitor_gate import MonitorGate
 from cellwarden_modbus import own, sunspec, writes
 from cellwarden_modbus.config import WRITABLE
 from support.modbus_server import OwnGate, Serve, Served
