@@ -6,7 +6,7 @@ from typing import Any
 
 from cellwarden.config.curves import curve
 from cellwarden.config.keys import CELL_KEYS
-from cellwarden.config.settings import CellOptions
+from cellwarden.config.pack_options import CellOptions
 from cellwarden.config.tables import Place, Problems, build, key_text, read_table
 from cellwarden.model import CHEMISTRIES, Chemistry
 from cellwarden.model.catalog import Curve

@@ -13,12 +13,11 @@ from enum import Enum
 from typing import Any
 
 from cellwarden.config.options import Option
+from cellwarden.config.pack_options import CellOptions, PackOptions
 from cellwarden.config.settings import (
     BankOptions,
-    CellOptions,
     ControllerOptions,
     OutputOptions,
-    PackOptions,
 )
 from cellwarden.model import PARAMETERS
 

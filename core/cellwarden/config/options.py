@@ -16,6 +16,7 @@ stands in the file: give it two keys, `..._file` and `..._env`, that say where i
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -58,3 +59,14 @@ def option(
         example=example,
     )
     return dataclasses.field(default=default, metadata={"option": meaning})
+
+
+SHORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""A name that also serves as a part of topics, paths and file names."""
+
+
+def short_name(name: str) -> str | None:
+    """Return what is wrong with such a name, None if it is good; for `check`."""
+    if SHORT_NAME.fullmatch(name):
+        return None
+    return "a name has 1 to 32 of the characters A-Z a-z 0-9 _ -"

@@ -13,7 +13,8 @@ from cellwarden.config.keys import (
     keys_of,
 )
 from cellwarden.config.kinds import Kinds
-from cellwarden.config.settings import PackOptions, PackSettings
+from cellwarden.config.pack_options import PackOptions
+from cellwarden.config.settings import PackSettings
 from cellwarden.config.tables import (
     Place,
     Problems,
