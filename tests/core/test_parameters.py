@@ -13,7 +13,7 @@ from cellwarden.model import (
     preset,
 )
 from cellwarden.model.catalog import board_named
-from cellwarden.model.parameters import OTHER_SETTINGS, PAGE, Form
+from cellwarden.model.parameter_table import OTHER_SETTINGS, PAGE, Form
 from cellwarden.model.request import RequestKind
 
 

@@ -48,7 +48,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement(
         "R5",
         "the parameter page with unit, range and default; a write outside is refused as a whole",
-        (f"{_MODEL}/parameters.py", f"{_RUNTIME}/plan.py"),
+        (f"{_MODEL}/parameter_table.py", f"{_RUNTIME}/plan.py"),
     ),
     Requirement(
         "R6", "one click on a chemistry sets every working parameter", (f"{_MODEL}/parameters.py",)
@@ -61,7 +61,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement(
         "R8",
         "each voltage and temperature above the next one, judged on the resulting set",
-        (f"{_MODEL}/parameters.py",),
+        (f"{_MODEL}/parameter_rules.py",),
     ),
     Requirement(
         "R9",
@@ -176,11 +176,13 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "two passwords; warned of while they are the default",
         (f"{_RUNTIME}/gate.py", f"{_REPAIR}/checklist.py"),
     ),
-    Requirement("R46", "user private data: 13 characters at most", (f"{_MODEL}/parameters.py",)),
+    Requirement(
+        "R46", "user private data: 13 characters at most", (f"{_MODEL}/parameter_table.py",)
+    ),
     Requirement(
         "R47",
         "charge, discharge and balance switches",
-        (f"{_MODEL}/parameters.py", f"{_RUNTIME}/gate.py"),
+        (f"{_MODEL}/parameter_table.py", f"{_RUNTIME}/gate.py"),
     ),
     Requirement("R48", "error codes 1 to 9, with our own finer cause", (f"{_MODEL}/alarm.py",)),
     Requirement("R49", "repair: processor exception", (f"{_REPAIR}/procedure.py",)),
@@ -189,7 +191,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("R52", "repair: over-temperature without heat", (f"{_REPAIR}/procedure.py",)),
 )
 
-_PAGE = (f"{_MODEL}/parameters.py",)
+_PAGE = (f"{_MODEL}/parameter_table.py",)
 CONTRADICTIONS: tuple[Requirement, ...] = (
     Requirement("X1", "LFP under-voltage 2.7 V, not 2.6", _PAGE),
     Requirement("X2", "LFP under-voltage recovery 3.0 V, not 2.9", _PAGE),

@@ -30,7 +30,9 @@ from cellwarden.model.insight import (
 )
 from cellwarden.model.limit import Limit, Limits, Reason
 from cellwarden.model.orders import NO_ORDERS, ChargeMode, Order, Orders
-from cellwarden.model.parameters import PARAMETERS, Parameters, ParameterSpec, broken_rules, preset
+from cellwarden.model.parameter_rules import broken_rules
+from cellwarden.model.parameter_table import PARAMETERS, ParameterSpec
+from cellwarden.model.parameters import Parameters, preset
 from cellwarden.model.reading import (
     ExternalMeasurement,
     Identity,

@@ -19,7 +19,7 @@ from cellwarden.model import (
     Step,
     broken_rules,
 )
-from cellwarden.model.parameters import PARAMETERS
+from cellwarden.model.parameter_table import PARAMETERS
 
 _NAMES = frozenset(field.name for field in fields(Parameters))
 _SPECS = {spec.name: spec for spec in PARAMETERS}
