@@ -209,11 +209,15 @@ _OWN = {AlarmSource.ENGINE}
 def _shown(alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
     """Return the alarms for people, protections first; a warning gives way to its protection."""
     tripped = {a.kind for a in alarms if a.severity is Severity.PROTECTION}
+    where = {(a.kind, a.where) for a in alarms if a.severity is Severity.PROTECTION}
     own = {a.kind for a in alarms if a.severity is Severity.PROTECTION and a.source in _OWN}
     kept: list[Alarm] = []
     for alarm in alarms:
         if alarm.severity is not Severity.PROTECTION:
             hidden = alarm.kind in tripped
+            if hidden and alarm.value is None and alarm.source in _OWN:
+                # Of an unknown input: another sensor that is lost too is no milder form of it.
+                hidden = (alarm.kind, alarm.where) in where
         elif alarm.source in _OWN:  # the second level of an over-current beside the first
             hidden = any(k.kind is alarm.kind and k.where == alarm.where for k in kept)
         else:

@@ -116,20 +116,20 @@ def _wire(scene: Scene, part: float, least_ohm: float) -> Signal:
 
 def _wire_high(scene: Scene) -> Signal | None:
     """Give the worst lead against twice the median or 150 mΩ, whichever comes first."""
-    beside_others = _wire(scene, 2.0, WIRE_LEAST_OHM)
-    if beside_others is GOOD or beside_others.value > 1:
-        return beside_others
-    return _wire(scene, 0.0, WIRE_WARN_OHM)
+    # The worse of both: on the way down the one that tripped must not give way to the other.
+    return max(_wire(scene, 2.0, WIRE_LEAST_OHM), _wire(scene, 0.0, WIRE_WARN_OHM), key=_value)
 
 
 def _wire_locks(scene: Scene) -> Signal | None:
     """Give the worst lead against three times the median, or what it loses while balancing."""
-    beside_others = _wire(scene, 3.0, WIRE_LOCK_OHM)
-    if beside_others is GOOD or beside_others.value > 1:
-        return beside_others
     most_a = scene.parameters.balance_current_max_a
     told_a = _held(scene, "balance_current_max_a", 0.01, most_a)
-    return _wire(scene, 0.0, WIRE_LOCK_V / (told_a or most_a))
+    while_balancing = _wire(scene, 0.0, WIRE_LOCK_V / (told_a or most_a))
+    return max(_wire(scene, 3.0, WIRE_LOCK_OHM), while_balancing, key=_value)
+
+
+def _value(signal: Signal) -> float:
+    return signal.value
 
 
 def _held(scene: Scene, name: str, low: float, high: float) -> float | None:
