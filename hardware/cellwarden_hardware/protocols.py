@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cellwarden.errors import CommandRefused, ConfigError
 from cellwarden.hooks import ProtocolKind
 from cellwarden.interfaces import WireProtocol
-from cellwarden_hardware.captures import hex_bytes
+from cellwarden_hardware.captures import frames_in, hex_bytes
 
 if TYPE_CHECKING:
     from cellwarden_hardware.codecs import jk_4e57
@@ -32,17 +32,8 @@ class Jk4e57Protocol:
 
         if variant is not None:
             raise ConfigError(f"jk-rs485 has no variant {variant!r}; leave it out")
-        decoder = jk_4e57.Decoder(secrets=True)
-        events = [event for chunk in chunks for event in decoder.feed(hex_bytes(chunk))]
-        events += decoder.reset()
-        bad = [event for event in events if isinstance(event, jk_4e57.BadFrame)]
-        frames = [event for event in events if not isinstance(event, jk_4e57.BadFrame)]
-        # Noise around good frames is what a real line sounds like; a frame that is wrong is not.
-        for event in bad:
-            if event.kind != "header" or not frames:
-                raise event.error()
-        if not frames:
-            raise ConfigError("no bytes to decode: give hex digits, such as 4E57...")
+        framing = jk_4e57.framing(secrets=True)
+        frames = frames_in(framing, [hex_bytes(chunk) for chunk in chunks])
         replies = [frame for frame in frames if not isinstance(frame, jk_4e57.Request)]
         return [_shown(frame) for frame in replies or frames]
 

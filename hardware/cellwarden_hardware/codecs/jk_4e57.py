@@ -8,10 +8,12 @@ The parameter password (B2) travels in the clear in every full reply. It is left
 decoded unless `secrets=True` asks for it.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache, partial
 from typing import NamedTuple
 from zlib import adler32
 
@@ -23,6 +25,7 @@ from cellwarden_hardware.codecs.jk_4e57_body import (
     decode_body,
 )
 from cellwarden_hardware.codecs.jk_4e57_table import BY_NAME, Value
+from cellwarden_hardware.codecs.scanner import BadFrame, Framing, Scanner
 
 HEADER = b"\x4e\x57"
 END_MARK = 0x68
@@ -100,18 +103,6 @@ class Request:
         return int.from_bytes(self.data) if self.data else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadFrame:
-    """Bytes that are no valid frame; `kind` is one of the words of `FrameError`."""
-
-    kind: str
-    message: str
-
-    def error(self) -> FrameError:
-        """Return the same as an exception."""
-        return FrameError(self.kind, self.message)
-
-
 Frame = Reply | Acknowledge | Request
 Event = Frame | BadFrame
 
@@ -119,121 +110,11 @@ Event = Frame | BadFrame
 # ---------------------------------------------------------------- from bytes
 
 
-def decode_frame(data: bytes, *, secrets: bool = False) -> Frame:
-    """Return what exactly one frame says. FrameError with its kind for anything else."""
-    if not HEADER.startswith(data[:2]):
-        raise FrameError("header", "a frame begins with 4E 57")
-    if len(data) < MIN_FRAME:
-        raise FrameError("incomplete", f"{len(data)} bytes are no frame")
-    total = _claimed_size(data, 0)
-    if len(data) < total:
-        raise FrameError("incomplete", f"{len(data)} of {total} bytes")
-    if len(data) > total:
-        raise FrameError("length", f"{len(data)} bytes, but the frame says {total}")
-    _check_end(data)
-    return _decode_checked(data, secrets=secrets)
-
-
-class Decoder:
-    """Finds frames in a stream and finds its way back after garbage.
-
-    How the stream was cut into pieces makes no difference to the events.
-    """
-
-    def __init__(self, *, secrets: bool = False) -> None:
-        """Leave the parameter password out, unless `secrets`."""
-        self._secrets = secrets
-        self._tail = b""
-        self._skipped = 0
-        self._after_bad = False
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Return what became complete with these bytes; the unfinished rest is kept."""
-        return self._scan(self._tail + data if self._tail else data, final=False)
-
-    def reset(self) -> list[Event]:
-        """Forget the unfinished rest, for instance when the line fell silent.
-
-        Returns what was wrong with it, and the frames that a false start had hidden.
-        """
-        events = self._scan(self._tail, final=True)
-        self._skipped, self._after_bad = 0, False
-        return events
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether a frame has begun."""
-        return bool(self._tail)
-
-    @property
-    def missing(self) -> int:
-        """How many bytes must come before there can be another frame; at least 1."""
-        have = len(self._tail)
-        total = int.from_bytes(self._tail[2:4]) + 2 if have >= 4 else MIN_FRAME
-        return max(1, total - have)
-
-    def _scan(self, data: bytes, *, final: bool) -> list[Event]:
-        events: list[Event] = []
-        at, size = 0, len(data)
-        while (start := data.find(HEADER, at)) >= 0:
-            if start > at or self._skipped:
-                self._skipped += start - at
-                self._report_skipped(events)
-            self._after_bad = False
-            try:
-                end = _frame_end(data, start, final=final)
-            except FrameError as error:
-                events.append(BadFrame(kind=error.kind, message=str(error)))
-                self._after_bad = True
-                at = start + len(HEADER)  # its length cannot be trusted: a good frame may follow
-                continue
-            if end is None:
-                self._tail = data[start:]
-                return events
-            try:
-                events.append(_decode_checked(data[start:end], secrets=self._secrets))
-            except FrameError as error:
-                events.append(BadFrame(kind=error.kind, message=str(error)))
-            at = end
-        keep = 0 if final or not data.endswith(HEADER[:1], at) else 1
-        self._skipped += size - keep - at
-        self._tail = data[size - keep :]
-        if final:
-            self._report_skipped(events)
-        return events
-
-    def _report_skipped(self, events: list[Event]) -> None:
-        # The rest of a frame that was refused is part of that refusal.
-        if self._skipped and not self._after_bad:
-            events.append(BadFrame(kind="header", message=f"{self._skipped} bytes without 4E 57"))
-        self._skipped = 0
-
-
-def _claimed_size(data: bytes, start: int) -> int:
-    total = (data[start + 2] << 8 | data[start + 3]) + 2
+def _size(head: bytes) -> int:
+    total = (head[2] << 8 | head[3]) + 2
     if not MIN_FRAME <= total <= MAX_FRAME:
         raise FrameError("length", f"a frame of {total} bytes is not possible")
     return total
-
-
-def _frame_end(data: bytes, start: int, *, final: bool) -> int | None:
-    """Return where the sound frame at `start` ends, None if more must come."""
-    have = len(data) - start
-    total = _claimed_size(data, start) if have >= 4 else MIN_FRAME
-    if have >= total:
-        _check_end(data[start : start + total])
-        return start + total
-    if final:
-        raise FrameError("incomplete", f"the line fell silent after {have} bytes of a frame")
-    return None
-
-
-def _check_end(frame: bytes) -> None:
-    if frame[-5] != END_MARK:
-        raise FrameError("tail", f"the end mark is {frame[-5]:02X}, expected 68")
-    is_, said = byte_sum(frame[:-4]) & 0xFFFF, frame[-2] << 8 | frame[-1]
-    if is_ != said:
-        raise FrameError("checksum", f"the sum is {is_:04X}, the frame says {said:04X}")
 
 
 def byte_sum(data: bytes) -> int:
@@ -245,7 +126,12 @@ def byte_sum(data: bytes) -> int:
     return (adler32(data[:256], 0) & 0xFFFF) + (adler32(data[256:], 0) & 0xFFFF)
 
 
-def _decode_checked(frame: bytes, *, secrets: bool) -> Frame:
+def _decode(frame: bytes, *, secrets: bool) -> Frame:
+    if frame[-5] != END_MARK:
+        raise FrameError("tail", f"the end mark is {frame[-5]:02X}, expected 68")
+    is_, said = byte_sum(frame[:-4]) & 0xFFFF, frame[-2] << 8 | frame[-1]
+    if is_ != said:
+        raise FrameError("checksum", f"the sum is {is_:04X}, the frame says {said:04X}")
     command, source, kind = frame[8:11]
     if kind in _ANSWERS:
         if command in _READS:
@@ -259,6 +145,32 @@ def _decode_checked(frame: bytes, *, secrets: bool) -> Frame:
     return Request(
         command=command, source=source, register=body[0] if body else None, data=body[1:]
     )
+
+
+@cache
+def framing(*, secrets: bool = False) -> Framing[Frame]:
+    """Return how frames look; the parameter password is left out, unless `secrets`."""
+    return Framing(
+        start=re.compile(rb"\x4e(?:\x57|\Z)"),
+        header_text="4E 57",
+        head=4,
+        shortest=MIN_FRAME,
+        size=_size,
+        decode=partial(_decode, secrets=secrets),
+    )
+
+
+def decode_frame(data: bytes, *, secrets: bool = False) -> Frame:
+    """Return what exactly one frame says. FrameError with its kind for anything else."""
+    return framing(secrets=secrets).only(data)
+
+
+class Decoder(Scanner[Frame]):
+    """Finds frames in a stream, whatever its pieces, and finds its way back after garbage."""
+
+    def __init__(self, *, secrets: bool = False) -> None:
+        """Leave the parameter password out, unless `secrets`."""
+        super().__init__(framing(secrets=secrets))
 
 
 # ------------------------------------------------------------------ to bytes

@@ -42,6 +42,8 @@ class Framing(Generic[Frame]):
     not possible."""
     decode: Callable[[bytes], Frame]
     """Return what a frame of just that size says; FrameError if it is not sound."""
+    shortest: int = 0
+    """The fewest bytes of any frame, where they are more than `head`."""
 
     def only(self, data: bytes) -> Frame:
         """Return what exactly one frame says. FrameError with its kind for anything else."""
@@ -91,7 +93,7 @@ class Scanner(Generic[Frame]):
         """How many bytes must come before there can be another frame; at least 1."""
         have = len(self._tail)
         if have < self._framing.head:
-            return self._framing.head - have
+            return max(self._framing.head, self._framing.shortest) - have
         return max(1, self._framing.size(self._tail) - have)
 
     def _scan(self, data: bytes, *, final: bool) -> list[Frame | BadFrame]:

@@ -18,6 +18,7 @@ from cellwarden.links.serial import SerialLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
 from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
+from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.codecs.text import made_on
 from cellwarden_hardware.port_options import baudrate_option, port_option
 from cellwarden_hardware.writers import common
@@ -133,7 +134,7 @@ class JkRs485:
         """Return the first full set; echoes, requests and noise in front of it are skipped."""
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._timeout_s
-        bad: jk_4e57.BadFrame | None = None
+        bad: BadFrame | None = None
         heard = 0
         while (left_s := deadline_s - loop.time()) > 0:
             # Once bytes have come, silence says more than the time that is left.
@@ -149,7 +150,7 @@ class JkRs485:
                     if event.source == jk_4e57.Source.BMS and event.measured.cell_voltages_v:
                         self._usual_size = heard
                         return event
-                elif isinstance(event, jk_4e57.BadFrame) and event.kind != "header":
+                elif isinstance(event, BadFrame) and event.kind != "header":
                     bad = bad or event
             if not data:
                 break
