@@ -42,6 +42,7 @@ from cellwarden.model.reading import (
 )
 from cellwarden.model.request import Outcome, Request, RequestKind, Step, Verdict
 from cellwarden.model.setting import SWITCHES, Setting, SettingValue
+from cellwarden.model.silence import blocked, without_measurements
 from cellwarden.model.state import (
     BankPhase,
     BankState,
@@ -110,7 +111,9 @@ __all__ = [
     "Switches",
     "Urgency",
     "Verdict",
+    "blocked",
     "broken_rules",
     "preset",
     "quantity_text",
+    "without_measurements",
 ]

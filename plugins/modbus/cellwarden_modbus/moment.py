@@ -3,17 +3,14 @@
 A pollable map stays where it is when the data stop, so whatever stands there must tell its age.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from cellwarden.model import (
     BankPhase,
     BankState,
-    Limit,
-    Limits,
-    PackPhase,
-    PackState,
-    Reason,
+    blocked,
+    without_measurements,
 )
 
 
@@ -72,80 +69,8 @@ def moment_of(state: BankState, status: Status, sequence: int, heartbeat: int = 
     if status is Status.LIVE:
         shown = state
     elif status is Status.STOPPING:
-        shown = _blocked(state, "the controller stops")
+        shown = blocked(state, "the controller stops")
     else:
-        why = "the controller does not decide" if status is Status.STALE else None
-        shown = _blocked(_without_measurements(state), why)
+        why = "the controller does not decide" if status is Status.STALE else ""
+        shown = blocked(without_measurements(state), why)
     return Moment(state=shown, status=status, sequence=sequence, heartbeat=heartbeat)
-
-
-def _without_measurements(state: BankState) -> BankState:
-    return replace(
-        state,
-        packs=tuple(_lost(pack) for pack in state.packs),
-        voltage_v=None,
-        current_a=None,
-        power_w=None,
-        soc_percent=None,
-        soc_sigma_percent=None,
-        soh_percent=None,
-        capacity_ah=None,
-        remaining_ah=None,
-        temperature_c=None,
-        cell_min=None,
-        cell_max=None,
-        temperature_min=None,
-        temperature_max=None,
-        cycles=None,
-    )
-
-
-def _lost(pack: PackState) -> PackState:
-    return replace(
-        pack,
-        phase=PackPhase.LOST if pack.phase is PackPhase.ONLINE else pack.phase,
-        reading=None,
-        soc_percent=None,
-        soc_sigma_percent=None,
-        soh_percent=None,
-        capacity_ah=None,
-        remaining_ah=None,
-        power_w=None,
-        cell_min=None,
-        cell_max=None,
-        cell_sum_v=None,
-        temperature_min=None,
-        temperature_max=None,
-    )
-
-
-def _blocked(state: BankState, why: str | None) -> BankState:
-    """Return the same state, allowing nothing; charge and discharge voltage stay as they are."""
-    return replace(
-        state,
-        packs=tuple(
-            replace(
-                pack,
-                limits=_zero(pack.limits, why),
-                charge_allowed=False,
-                discharge_allowed=False,
-            )
-            for pack in state.packs
-        ),
-        limits=None if state.limits is None else _zero(state.limits, why),
-        charge_allowed=False,
-        discharge_allowed=False,
-    )
-
-
-def _zero(limits: Limits, why: str | None) -> Limits:
-    def stopped(limit: Limit) -> Limit:
-        if why is None:
-            return replace(limit, value=0.0)
-        return Limit(value=0.0, reasons=(Reason(rule=why, value=0.0), *limit.reasons))
-
-    return replace(
-        limits,
-        charge_current=stopped(limits.charge_current),
-        discharge_current=stopped(limits.discharge_current),
-    )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cellwarden.hooks import OutputContext
 from cellwarden.interfaces import Feed, Gate
-from cellwarden.model import BankPhase, BankState
+from cellwarden.model import BankPhase, BankState, blocked
 from cellwarden.runtime.folders import VENUS_MARK
 from cellwarden.runtime.supervisor import keep_running
 from cellwarden_victron import views
@@ -197,7 +197,7 @@ class VictronOutput:
         """Let the zero limits stand until Venus has handed them on, then leave."""
         shown = views.of_bank(state, 0.0, self._patience, self._sane)
         if self._bank.service.connected and shown is not None:
-            self._bank.show(views.blocked(shown, "the controller is stopping"))
+            self._bank.show(blocked(shown, "the controller is stopping"))
             await asyncio.sleep(self._options.stop_hold_s)
 
 

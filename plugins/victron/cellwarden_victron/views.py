@@ -12,12 +12,12 @@ from cellwarden.model import (
     AlarmKind,
     BankPhase,
     BankState,
-    Limit,
     Limits,
     PackPhase,
     PackState,
-    Reason,
     Severity,
+    blocked,
+    without_measurements,
 )
 from cellwarden_victron.sources import charge_voltage_v
 
@@ -125,54 +125,10 @@ def as_bank(pack: PackState, bank: BankState) -> BankState:
     )
 
 
-def blocked(state: BankState, rule: str) -> BankState:
-    """Return the state with both currents stopped for the given reason and a CVL as it was."""
-    assert state.limits is not None
-    stop = Limit(value=0.0, reasons=(Reason(rule=rule, value=0.0),))
-    return replace(
-        state,
-        charge_allowed=False,
-        discharge_allowed=False,
-        limits=replace(state.limits, charge_current=stop, discharge_current=stop),
-    )
-
-
 def silenced(state: BankState, rule: str) -> BankState:
     """Return what is left of a decision that is too old: no values, no current, the alarm."""
-    return replace(
-        blocked(state, rule),
-        phase=BankPhase.SILENT,
-        packs=tuple(_lost(pack) for pack in state.packs),
-        voltage_v=None,
-        current_a=None,
-        power_w=None,
-        soc_percent=None,
-        soh_percent=None,
-        capacity_ah=None,
-        remaining_ah=None,
-        temperature_c=None,
-        cell_min=None,
-        cell_max=None,
-        temperature_min=None,
-        temperature_max=None,
-        prediction=None,
-    )
-
-
-def _lost(pack: PackState) -> PackState:
-    if pack.phase is PackPhase.WAITING:
-        return pack
-    return replace(
-        pack,
-        phase=PackPhase.LOST,
-        reading=None,
-        charge_allowed=False,
-        discharge_allowed=False,
-        soc_percent=None,
-        cell_sum_v=None,
-        balancing=None,
-        heating=None,
-    )
+    left = without_measurements(blocked(state, rule))
+    return replace(left, phase=BankPhase.SILENT)
 
 
 def _without_charge_voltage(state: BankState, last: Limits) -> BankState:
