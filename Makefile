@@ -39,9 +39,9 @@ format: $(VENV)/check.stamp ## put the code into shape
 bench: $(VENV)/test.stamp ## benchmarks: ratios against yardsticks measured in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-mutants: $(VENV)/test.stamp ## mutation testing of the engine; ARGS="--sample 1" tries every mutant
+mutants: $(VENV)/test.stamp ## mutation testing of the engine; ARGS="--count 0" tries every mutant
 	@$(PIP) install 'mutmut>=3.8,<4'
-	$(BIN)/python tests/mutation.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
 
 venus: $(VENV)/demo.stamp ## the archive that installs on a Victron GX without internet, in dist/
 	@$(BIN)/python plugins/victron/venus/build.py $(ARGS)
