@@ -38,6 +38,8 @@ class SerialLink:
         self._close_port: Callable[[], None] | None = None
         self._gateway: Gateway | None = None
         self._reading: _Reading | None = None
+        self._listens_on: asyncio.AbstractEventLoop | None = None
+        """The loop that calls when bytes come; None while nobody listens."""
 
     async def open(self) -> None:
         """Open the port, for this program alone."""
@@ -51,6 +53,7 @@ class SerialLink:
 
     async def close(self) -> None:
         """Close the port; a pending read ends with LinkError. May be called twice."""
+        self._pause()
         self._fd = None
         reading, self._reading = self._reading, None
         if reading is not None:
@@ -81,20 +84,18 @@ class SerialLink:
         `silence_s`: one wake-up of the caller for a whole frame. LinkError at once when the port
         goes away.
         """
-        fd = self._opened()
+        self._opened()
         if self._reading is not None:
             raise RuntimeError("two reads of one link at the same time")
-        loop = asyncio.get_running_loop()
-        reading = _Reading(
-            loop,
-            lambda: self._take(fd),
-            fd,
+        reading = self._reading = _Reading(
+            asyncio.get_running_loop(),
+            self._listen,
             at_least=at_least,
             silence_s=silence_s,
             byte_s=0.0 if "://" in self.url else 10 / self._baudrate,
         )
-        self._reading = reading
-        reading.start(timeout_s)
+        reading.end_in(timeout_s)
+        self._listen()
         try:
             await reading.done
         finally:
@@ -103,7 +104,7 @@ class SerialLink:
                 self._reading = None
         if not reading.heard:
             raise LinkTimeout(self.name, f"no answer on {self.url} within {timeout_s:g} s")
-        return bytes(reading.heard)
+        return reading.heard
 
     def discard(self) -> None:
         """Throw away what has come so far."""
@@ -118,6 +119,33 @@ class SerialLink:
         if self._fd is None:
             raise LinkError(self.name, f"{self.url} is not open")
         return self._fd
+
+    def _listen(self) -> None:
+        """Be called when bytes come. It stays so between polls: to begin and to end costs more."""
+        if self._listens_on is None and self._fd is not None:
+            self._listens_on = asyncio.get_running_loop()
+            self._listens_on.add_reader(self._fd, self._readable)
+
+    def _pause(self) -> None:
+        loop, self._listens_on = self._listens_on, None
+        if loop is not None and self._fd is not None:
+            loop.remove_reader(self._fd)
+
+    def _readable(self) -> None:
+        reading, fd = self._reading, self._fd
+        if reading is None or fd is None or reading.done.done():
+            self._pause()  # bytes that nobody asked for wait in the kernel, and wake us once only
+            return
+        try:
+            heard = self._take(fd)
+        except BlockingIOError:
+            return
+        except LinkError as error:
+            self._pause()
+            reading.fail(error)
+            return
+        if reading.hear(heard) > _WORTH_A_PAUSE_S:
+            self._pause()
 
     def _take(self, fd: int) -> bytes:
         try:
@@ -185,39 +213,32 @@ class _Reading:
     """
 
     __slots__ = (
-        "_at_least", "_byte_s", "_fd", "_listening", "_loop", "_resume", "_silence_s", "_take",
-        "_timer", "done", "heard",
+        "_at_least", "_byte_s", "_listen", "_loop", "_resume", "_silence_s", "_timer", "done",
+        "heard",
     )  # fmt: skip
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        take: Callable[[], bytes],
-        fd: int,
+        listen: Callable[[], None],
         *,
         at_least: int,
         silence_s: float,
         byte_s: float,
     ) -> None:
+        """`listen` is called when the rest should have come."""
         self._loop = loop
-        self._take = take
-        self._fd = fd
+        self._listen = listen
         self._at_least = at_least
         self._silence_s = silence_s
         self._byte_s = byte_s
-        self._listening = False
         self._timer: asyncio.TimerHandle | None = None
         self._resume: asyncio.TimerHandle | None = None
-        self.heard = bytearray()
+        self.heard = b""
         self.done: asyncio.Future[None] = loop.create_future()
 
-    def start(self, timeout_s: float) -> None:
-        self._end_in(timeout_s)
-        self._listen()
-
     def stop(self) -> None:
-        """Let go of loop and port, whatever has become of the read; may be called twice."""
-        self._pause()
+        """Let go of the loop, whatever has become of the read; may be called twice."""
         for handle in (self._timer, self._resume):
             if handle is not None:
                 handle.cancel()
@@ -226,41 +247,26 @@ class _Reading:
         if not self.done.done():
             self.done.set_exception(error)
 
-    def _listen(self) -> None:
-        self._loop.add_reader(self._fd, self._readable)
-        self._listening = True
-
-    def _pause(self) -> None:
-        if self._listening:
-            self._loop.remove_reader(self._fd)
-            self._listening = False
-
-    def _readable(self) -> None:
-        try:
-            self.heard += self._take()
-        except BlockingIOError:
-            return
-        except LinkError as error:
-            self._pause()
-            self.fail(error)
-            return
+    def hear(self, data: bytes) -> float:
+        """Take what came; return for how long, in s, nothing more is worth a look."""
+        self.heard += data
         missing = self._at_least - len(self.heard)
         if missing <= 0:
             self._finish()
-            return
+            return 0.0
         on_the_wire_s = missing * self._byte_s
-        self._end_in(on_the_wire_s + self._silence_s)
+        self.end_in(on_the_wire_s + self._silence_s)
         if on_the_wire_s > _WORTH_A_PAUSE_S:
-            self._pause()
             self._resume = self._loop.call_later(on_the_wire_s, self._listen)
+        return on_the_wire_s
 
-    def _end_in(self, delay_s: float) -> None:
+    def end_in(self, delay_s: float) -> None:
+        """End the read, with whatever was heard, after so long."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(delay_s, self._finish)
 
     def _finish(self) -> None:
-        self._pause()
         if not self.done.done():
             self.done.set_result(None)
 

@@ -178,10 +178,25 @@ def test_nothing_is_left_after_a_cancelled_read_and_after_closing(pty: Pty) -> N
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-            assert len(loop._selector.get_map()) == watched
         await link.close()
         assert len(loop._selector.get_map()) == watched
         assert open_files() == files
+
+    run(test)
+
+
+def test_bytes_that_nobody_asked_for_wake_us_once_and_wait_for_the_next_read(pty: Pty) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        watched = len(loop._selector.get_map())
+        async with opened(pty.path) as link:
+            os.write(pty.ours, b"asked for")
+            assert await link.read(1.0) == b"asked for"
+            assert len(loop._selector.get_map()) == watched + 1  # ready for the next answer
+            os.write(pty.ours, b"noise")
+            while len(loop._selector.get_map()) > watched:  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0.001)
+            assert await link.read(1.0) == b"noise"
 
     run(test)
 
