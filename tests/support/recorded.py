@@ -90,6 +90,8 @@ class Watched:
         self.events.append(event)
         if self.recorder is not None:
             self.recorder.take(event)
+            if isinstance(event, Decision):
+                self.recorder.pass_on()
 
     def lines(self) -> Iterator[str]:
         """Yield the recording as the recorder would write it."""

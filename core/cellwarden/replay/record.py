@@ -7,8 +7,9 @@ that a replay can say whether it came out the same.
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 from cellwarden.engine import Bank, BankMemory, BankSettings, Engine, EngineSettings, PackMemory
@@ -23,6 +24,8 @@ _READING = {
     for f in fields(Reading)
     if f.name not in ("pack", "heard_s")
 }
+_UNTOLD = tuple(_READING.values())
+_values_of: Callable[[Reading], tuple[object, ...]] = attrgetter(*_READING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +90,10 @@ class Writer:
         self._wall_s = wall_s
         self._memories: dict[str, PackMemory] = {}
         self._bank: BankMemory | None = None
-        self._told: dict[str, dict[str, object]] = {}
+        self._told: dict[str, tuple[object, ...]] = {}
         self._inputs: dict[str, Inputs] = {}
         self._links: dict[str, LinkQuality | None] = {}
+        """Without what changes with every answer."""
         self._orders: Orders | None = None
 
     def head(self) -> dict[str, Any]:
@@ -116,7 +120,8 @@ class Writer:
         if self._inputs.get(step.pack) != step.inputs:
             self._inputs[step.pack] = step.inputs
             line["i"] = encode(step.inputs)
-        link = step.link and replace(step.link, last_error="", asked=0, answered=0)
+        told = step.link
+        link = None if told is None else LinkQuality(connected=told.connected, bad=told.bad)
         if step.pack not in self._links or self._links[step.pack] != link:
             self._links[step.pack] = link
             line["l"] = encode(link)
@@ -135,15 +140,13 @@ class Writer:
         yield line
 
     def _changes(self, reading: Reading) -> dict[str, Any]:
-        told = self._told.setdefault(reading.pack, dict(_READING))
-        changes = {}
-        for name, before in told.items():
-            value = getattr(reading, name)
-            if value is not before and value != before:
-                changes[name] = encode(value)
-        for name in changes:
-            told[name] = getattr(reading, name)
-        return changes
+        before = self._told.get(reading.pack, _UNTOLD)
+        now = self._told[reading.pack] = _values_of(reading)
+        return {
+            name: encode(value)
+            for name, value, last in zip(_READING, now, before, strict=True)
+            if value is not last and value != last
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,9 +242,8 @@ class Controller:
         )
         if self.recorder is not None:
             after = self._bank_memory
-            self.recorder.take(
-                Decision(now_s=now_s, orders=orders, state=state, before=memory, after=after)
-            )
+            decision = Decision(now_s=now_s, orders=orders, state=state, before=memory, after=after)
+            self.recorder.take(decision)
         if last is not None and last.phase is not state.phase:
             LOG.log(
                 logging.INFO if state.phase is BankPhase.LIVE else logging.WARNING,
@@ -254,15 +253,24 @@ class Controller:
         if external := self.outlets.reported(now_s):
             state = replace(state, external=external)
         if self.examiner is not None:
-            state = self.examiner.examined(state, now_s)
+            state = self.examiner.marked(state)
         self._publish(state)
-        if self.keeper is not None:
-            self.keeper.consider(state)
+        # The outputs have been woken: what they need not wait for comes after them.
+        asyncio.get_running_loop().call_soon(self._afterwards, state, now_s)
         for member in self._members:
             # Events belong to the decision they came with, not to the next one as well.
             if member.state is not None and member.state.events:
                 member.state = replace(member.state, events=())
+
+    def _afterwards(self, state: BankState, now_s: float) -> None:
+        """Do what follows a decision and is in no hurry."""
         self._told_by_bank(state)
+        if self.examiner is not None:
+            self.examiner.examine(state, now_s)
+        if self.keeper is not None:
+            self.keeper.consider(state)
+        if self.recorder is not None:
+            self.recorder.pass_on()
 
     def _orders(self, now_s: float) -> Orders:
         """Return the orders in effect; the same object while nothing about them changes."""

@@ -42,8 +42,12 @@ class Examiner:
         self._reported: tuple[DiagnosisMemory, dict[str, object]] | None = None
         self._told: frozenset[tuple[str, str, str]] = frozenset()
 
-    def examined(self, state: BankState, now_s: float) -> BankState:
-        """Return the decision with what is found now; as it was if the diagnosis fails."""
+    def marked(self, state: BankState) -> BankState:
+        """Return the decision with what was found so far."""
+        return attach(state, self._memory.findings)
+
+    def examine(self, state: BankState, now_s: float) -> None:
+        """Look at a decision; what is found stands in the next one."""
         memory = self._memory
         self._memory, found = attempt(
             "diagnosis",
@@ -51,7 +55,6 @@ class Examiner:
             lambda _: (memory, memory.findings),
         )
         self._tell(found)
-        return attach(state, found)
 
     def _tell(self, found: Sequence[Finding]) -> None:
         """Log each finding once, when it is new."""

@@ -29,9 +29,8 @@ FOLDER = "record"
 KEPT_FOLDER = "record-kept"
 PART_S = 600.0
 """Real s that one file holds."""
-FLUSH_S = 5.0
-GATHER_S = 2.0
-"""Real s for which events are gathered before the thread looks again."""
+GATHER_S = 5.0
+"""Real s for which events are gathered: waking the thread costs more than its work."""
 BEFORE_PARTS = 2
 """Files before the one with the alarm that are kept with it: at least ten minutes."""
 AFTER_S = 300.0
@@ -39,8 +38,10 @@ KEPT = 5
 """Alarms kept at most; the oldest goes first."""
 KEEP_EVERY_S = 1800.0
 """A second alarm within this time is seen in the same copy or not at all: it is flash."""
-WAITING = 5000
-"""Lines' worth of events that may wait for the thread."""
+WAITING = 60
+"""Batches that may wait for the thread: five minutes."""
+
+Event = Step | Decision
 
 
 class Recorder:
@@ -54,10 +55,11 @@ class Recorder:
         self._setup = setup
         self._parts = max(3, round(hours * 3600.0 / PART_S))
         self._bytes = megabytes * 1e6
-        self._work: queue.SimpleQueue[Step | Decision | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[list[Event] | None] = queue.SimpleQueue()
+        self._gathered: list[Event] = []
+        self._handed_over_s = float("-inf")
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._alarms: frozenset[tuple[AlarmKind, str]] = frozenset()
-        self._ending = threading.Event()
         self._lost = False
         self._keep_at_s: float | None = None
         self._kept_s = float("-inf")
@@ -67,18 +69,29 @@ class Recorder:
         """Start the writing thread."""
         self._thread.start()
 
-    def take(self, event: Step | Decision) -> None:
-        """Hand over what happened."""
-        if self._work.qsize() < WAITING:
-            self._work.put(event)
-        else:
-            self._lost = True
+    def take(self, event: Event) -> None:
+        """Note what happened; the control loop calls it in the middle of its work."""
+        self._gathered.append(event)
+
+    def pass_on(self) -> None:
+        """Give the thread what was gathered, if it is time; when the control loop has time."""
+        now_s = time.monotonic()
+        if now_s - self._handed_over_s >= GATHER_S:
+            self._handed_over_s = now_s
+            self._hand_over()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Write what is waiting, then end."""
+        self._hand_over()
         self._work.put(None)
-        self._ending.set()
         self._thread.join(timeout_s)
+
+    def _hand_over(self) -> None:
+        batch, self._gathered = self._gathered, []
+        if self._work.qsize() >= WAITING:
+            self._lost = True
+        elif batch:
+            self._work.put(batch)
 
     # -- the thread --------------------------------------------------------------------------
 
@@ -93,7 +106,7 @@ class Recorder:
     def _write(self) -> None:
         tape: _Tape | None = None
         try:
-            while (event := self._work.get()) is not None:
+            while (batch := self._work.get()) is not None:
                 now_s = time.monotonic()
                 # Where something was lost the file would not replay: a new one begins.
                 if tape is None or self._lost or now_s - tape.begun_s >= PART_S:
@@ -101,11 +114,11 @@ class Recorder:
                     if tape is not None:
                         tape.close()
                     tape = _Tape(self._next(), self._setup, now_s)
-                tape.take(event, now_s)
-                if isinstance(event, Decision):
-                    self._watch(event.state, tape, now_s)
-                if self._work.empty():  # few wake-ups: they cost more than the work
-                    self._ending.wait(GATHER_S)
+                for event in batch:
+                    tape.take(event)
+                    if isinstance(event, Decision):
+                        self._watch(event.state, tape, now_s)
+                tape.file.flush()
             if tape is not None and self._keep_at_s is not None:
                 self._keep(tape)
         finally:
@@ -167,18 +180,15 @@ class _Tape:
     """One file of the ring while it is written."""
 
     def __init__(self, path: Path, setup: Setup, now_s: float) -> None:
-        self.begun_s = self._flushed_s = now_s
+        self.begun_s = now_s
         self.file: TextIO = io.TextIOWrapper(_Flushing(path, "wb", 6), encoding="utf-8", newline="")
         self._writer = Writer(setup, time.time())
         self.file.write(text(self._writer.head()))
 
-    def take(self, event: Step | Decision, now_s: float) -> None:
+    def take(self, event: Event) -> None:
         writer = self._writer
         lines = writer.step(event) if isinstance(event, Step) else writer.decision(event)
         self.file.writelines(map(text, lines))
-        if now_s - self._flushed_s >= FLUSH_S:
-            self._flushed_s = now_s
-            self.file.flush()
 
     def close(self) -> None:
         self.file.close()
@@ -224,7 +234,7 @@ def export(folder: Path, target: Path) -> int:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from error
     if not count:
         target.unlink(missing_ok=True)
-        raise ConfigError(f"nothing is written in {folder} yet: try again in {FLUSH_S:g} s")
+        raise ConfigError(f"nothing is written in {folder} yet: try again in {GATHER_S:g} s")
     return count
 
 

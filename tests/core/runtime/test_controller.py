@@ -299,6 +299,47 @@ def test_a_state_is_shared_not_copied() -> None:
     assert first[-1] is second[-1]
 
 
+def test_outputs_are_told_before_diagnosis_store_and_recorder_are_at_work() -> None:
+    order: list[str] = []
+
+    class Told(Collector):
+        async def run(self, feed: Feed, gate: Gate) -> None:
+            while await feed.next():
+                order.append("told")
+
+    class Slow:
+        """Stands for all of them."""
+
+        def marked(self, state: BankState) -> BankState:
+            return state
+
+        def take(self, event: object) -> None:
+            pass
+
+        def examine(self, state: BankState, now_s: float) -> None:
+            order.append("examined")
+
+        def consider(self, state: BankState) -> None:
+            order.append("kept")
+
+        def pass_on(self) -> None:
+            order.append("recorded")
+
+        def save(self, *_: object, **__: object) -> None:
+            pass
+
+    async def scenario() -> None:
+        world = World(packs=1)
+        controller = world.controller
+        controller.outlets.add(NamedOutput(name="told", output=Told(), control=True))
+        controller.examiner = controller.keeper = controller.recorder = Slow()  # type: ignore[assignment]
+        await world.run_for(0.3)
+
+    asyncio.run(scenario())
+    cycle = ["told", "examined", "kept", "recorded"]
+    assert order[: 4 * 3] == 3 * cycle
+
+
 def test_what_an_output_measured_is_part_of_every_decision_until_it_is_too_old() -> None:
     async def scenario() -> list[BankState]:
         world = World()

@@ -37,7 +37,8 @@ def examined(examiner: Examiner, *, looks: int = 8) -> BankState:
     start_s = time.monotonic()
     state = bank_state()
     for n in range(looks):
-        state = examiner.examined(ill(start_s + 10.0 * n), start_s + 10.0 * n)
+        state = examiner.marked(ill(start_s + 10.0 * n))
+        examiner.examine(state, start_s + 10.0 * n)
     return state
 
 
@@ -57,7 +58,7 @@ def test_what_it_learned_comes_back(caplog: pytest.LogCaptureFixture) -> None:
     records: Mapping[str, Mapping[str, object]] = json.loads(json.dumps(before.records()))
     saved = {name: Saved(record=r, saved_s=time.time()) for name, r in records.items()}
     assert list(saved) == ["diagnosis of left"]
-    state = examined(Examiner(FACTS, Clock(), saved), looks=1)
+    state = examined(Examiner(FACTS, Clock(), saved), looks=2)
     assert [f.code for f in state.packs[0].findings] == ["balance-lead-resistance"]
 
 
@@ -76,5 +77,7 @@ def test_a_diagnosis_that_fails_leaves_the_decision_as_it_was(
 
     monkeypatch.setattr(Diagnosis, "step", broken)
     state = ill(5.0)
-    assert Examiner(FACTS, Clock()).examined(state, 5.0) is state
+    examiner = Examiner(FACTS, Clock())
+    examiner.examine(state, 5.0)
+    assert examiner.marked(state) is state
     assert "diagnosis" in caplog.text
