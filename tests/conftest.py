@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +19,10 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("cellwarden")
+
+# What a shell starts in the background ignores Ctrl-C, and so would the programs under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
