@@ -14,6 +14,8 @@ from support.banks import Plant, Seen, unequal
 
 MINUTE_V = 0.05
 """The charge voltage moves by less in a minute while nothing is wrong."""
+MEASURED_PART = 0.01
+"""No pack carries more than its own limit by more than this: as well as a BMS measures current."""
 
 
 class Watch:
@@ -24,10 +26,10 @@ class Watch:
         self.faults = faults
         self.tripped: set[str] = set()
         self.overloaded = 0
-        """Longest run of cycles in which one pack carried more than its own setting."""
+        """Cycles in which a pack carried more than its own setting since the first limits."""
         self.full: set[int] = set()
         self.phases: list[ChargePhase] = []
-        self._runs = [0] * len(plant.designs)
+        self._obeys = False
         self._told: deque[tuple[float, float]] = deque()
         self.moved_v = 0.0
         """Largest change of the charge voltage within a minute."""
@@ -56,13 +58,14 @@ class Watch:
             assert sum(m.discharge_share_a for m in state.members) == pytest.approx(limits.dcl_a)
 
     def _loads(self, seen: Seen) -> None:
-        for n, (pack, current_a) in enumerate(
-            zip(self.plant.house.packs, seen.currents_a, strict=True)
-        ):
+        """Look at what flowed in this cycle under the limits of the one before."""
+        obeyed, self._obeys = self._obeys, seen.state.limits is not None
+        if not obeyed:
+            return
+        for pack, current_a in zip(self.plant.house.packs, seen.currents_a, strict=True):
             own = pack.bms.parameters
             most_a = own.charge_current_max_a if current_a > 0 else own.discharge_current_max_a
-            self._runs[n] = self._runs[n] + 1 if abs(current_a) > 1.02 * most_a else 0
-            self.overloaded = max(self.overloaded, self._runs[n])
+            self.overloaded += abs(current_a) > (1.0 + MEASURED_PART) * most_a
 
     def _moves(self, seen: Seen) -> None:
         if seen.state.limits is None:
@@ -112,7 +115,7 @@ def test_with_more_sun_than_the_packs_may_take_the_limit_is_used_but_not_passed(
             loads.append(current_a / pack.bms.parameters.charge_current_max_a)
 
     plant.run(0.4, each)
-    assert max(loads) < 1.03
+    assert max(loads) < 1.0 + MEASURED_PART
     assert max(loads[-600:]) > 0.85
     assert plant.tripped() == set()
 
@@ -178,6 +181,5 @@ def test_random_banks_with_packs_that_fall_silent(
         watch(plant.cycle())
     assert watch.full == set(range(count))
     assert watch.tripped == set()
-    # A share that changes is corrected by feedback, within half of a BMS's own delay of 30 s.
-    assert watch.overloaded * plant.cycle_s <= 12.0
+    assert watch.overloaded == 0
     assert watch.moved_v < MINUTE_V

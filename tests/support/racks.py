@@ -11,6 +11,8 @@ class Rack:
     """Several engines and their bank, with a clock that is moved by hand."""
 
     def __init__(self, sizes: dict[str, float] | None = None, **settings: object) -> None:
+        """`settings` are the bank's; its packs are known to be alike unless they say otherwise."""
+        settings = {"strange_factor": 1.0, "familiar_factor": 1.0, **settings}
         sizes = sizes or {"left": 100.0, "right": 100.0}
         self.engines = {
             name: Engine(

@@ -6,30 +6,27 @@
    │ └──────────────────────┘                            │
    └─────────────────────────────────────────────────────┘
 
-What is planned moves the charge voltage by less than 50 mV a minute either way, so that no inverter
-hunts and no pack that finishes early is pulled about; only trouble lowers it at once. A pack that
-is full while others are not stays connected at the charge voltage and takes its trickle.
+What is planned moves the charge voltage slowly (`bank_ramp`), so that no inverter hunts and no pack
+that finishes early is pulled about. A pack that is full while others are not stays connected at the
+charge voltage and takes its trickle.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cellwarden.engine.bank_limits import Voltage
+from cellwarden.engine.bank_ramp import DROP_RULE, FLOAT_RULE
 from cellwarden.engine.bank_settings import BankSettings, FullWhen
 from cellwarden.model import ChargeMode, ChargePhase, Limit, Order, Orders, PackState, Reason
 
-PLAN_V_PER_S = 0.045 / 60
-"""How fast a planned charge voltage moves: under 50 mV a minute."""
 REBULK_PERCENT = 95.0
 """Float ends below this SoC of the bank even while one pack still counts as full (ours)."""
 USED_PERCENT = 3.0
 """Float after a charge that was cut short ends once this much was used (ours)."""
 AWAY_S = 120.0
 """Absorption ends this long after the last pack left the top (ours)."""
-FLOAT_RULE = "float"
-DROP_RULE = "raised by what the cables drop"
 DROP_PART = 0.01
 """Cables raise the charge voltage by at most this part of itself (ours)."""
-_AT_TOP = (ChargePhase.ABSORPTION, ChargePhase.FLOAT)
 
 
 class Plan(NamedTuple):
@@ -44,10 +41,6 @@ class Plan(NamedTuple):
     """SoC at which absorption was ended by its time; None if it ended full."""
     without_full_s: float = 0.0
     """Time since the last full charge, as far back as is known."""
-    cap_v: float | None = None
-    """The planned charge voltage while it is below the packs' own; None: it does not bind."""
-    drop_v: float = 0.0
-    """By how much the charge voltage is raised for the cables between bank and charger."""
     done: Order | None = None
     """The order for a full charge that was carried out."""
     due: bool = False
@@ -81,39 +74,52 @@ class ChargeControl:
 
     def follow(self, plan: Plan, moment: Moment) -> tuple[Plan, tuple[str, ...]]:
         """Return the plan after a step, and what happened, for the log."""
-        orders = moment.orders
-        before = plan
-        plan = plan._replace(
-            without_full_s=plan.without_full_s + moment.passed_s,
-            done=plan.done if orders.full_charge == plan.done else None,
+        before, orders = plan, moment.orders
+        done = plan.done
+        if done is not None and orders.full_charge != done:
+            done = None
+        without_full_s = plan.without_full_s + moment.passed_s
+        plan = Plan(
+            plan.phase,
+            plan.absorbed_s,
+            plan.away_s,
+            plan.cut_percent,
+            without_full_s,
+            done,
+            self._due(plan, without_full_s, moment.sigma_percent),
         )
-        plan = plan._replace(due=self._due(plan, moment.sigma_percent))
-        full = [p for p in moment.members if p.charge_phase is ChargePhase.FLOAT]
-        enough = bool(full) and (self._any or len(full) == len(moment.members))
+        full, top = 0, False
+        for pack in moment.members:
+            phase = pack.charge_phase
+            if phase is ChargePhase.FLOAT:
+                full += 1
+                top = True
+            elif phase is ChargePhase.ABSORPTION:
+                top = True
+        enough = full > 0 and (self._any or full == len(moment.members))
         if plan.phase is ChargePhase.FLOAT:
-            plan = self._float(plan, moment, some_full=bool(full), enough=enough)
-        else:
-            plan = self._charge(plan, moment, enough=enough)
-        return plan, tuple(_news(before, plan, moment.members, full))
+            plan = self._float(plan, moment, some_full=full > 0, enough=enough)
+        elif enough:
+            plan = _full(plan, orders)
+        elif top or plan.phase is not ChargePhase.BULK:
+            plan = self._charge(plan, moment, top=top)
+        if plan.phase is before.phase and plan.due is before.due and plan.done is before.done:
+            return plan, ()
+        return plan, tuple(_news(before, plan, moment.members))
 
     def to_the_end(self, plan: Plan, orders: Orders) -> bool:
         """Whether a full charge is wanted now, whatever the target."""
         return plan.due or (orders.full_charge is not None and orders.full_charge != plan.done)
 
-    def _due(self, plan: Plan, sigma_percent: float | None) -> bool:
-        if self._every_s is not None and plan.without_full_s >= self._every_s:
+    def _due(self, plan: Plan, without_full_s: float, sigma_percent: float | None) -> bool:
+        if self._every_s is not None and without_full_s >= self._every_s:
             return True
         # Once due for its uncertainty it stays so until full: half charged, nothing is surer.
         uncertain = sigma_percent is not None and sigma_percent > self._sigma_percent
         return plan.due or uncertain
 
-    def _charge(self, plan: Plan, moment: Moment, *, enough: bool) -> Plan:
-        if enough:
-            return _full(plan, moment.orders)
-        top = any(p.charge_phase in _AT_TOP for p in moment.members)
+    def _charge(self, plan: Plan, moment: Moment, *, top: bool) -> Plan:
         if plan.phase is ChargePhase.BULK:
-            if not top:
-                return plan
             return plan._replace(phase=ChargePhase.ABSORPTION, absorbed_s=0.0, away_s=0.0)
         away_s = 0.0 if top else plan.away_s + moment.passed_s
         if away_s > AWAY_S:
@@ -139,59 +145,36 @@ class ChargeControl:
             return plan._replace(phase=ChargePhase.BULK, cut_percent=None)
         return plan
 
-    def raised(
-        self, plan: Plan, voltage: Limit, current_a: float | None, passed_s: float
-    ) -> tuple[Plan, Limit]:
+    def raised(self, voltage: Voltage, current_a: float | None) -> Voltage:
         """Return the charge voltage with what the cables between bank and charger drop.
 
-        It moves as slowly as everything planned, and goes at once where a pack is in trouble.
+        Nothing is added while any rule lowers it; what was added goes at once only in trouble.
         """
         if self._cable_ohm == 0.0:
-            return plan, voltage
-        most_v = DROP_PART * voltage.value
-        wanted_v = min(self._cable_ohm * max(current_a or 0.0, 0.0), most_v)
-        step_v = PLAN_V_PER_S * passed_s
-        drop_v = min(max(wanted_v, plan.drop_v - step_v), plan.drop_v + step_v)
-        if len({r.rule for r in voltage.reasons}) > 1:
-            drop_v = 0.0
-        plan = plan._replace(drop_v=drop_v)
-        if drop_v == 0.0:
-            return plan, voltage
+            return voltage
+        limit = voltage.limit
+        most_v = DROP_PART * limit.value
+        if not voltage.trouble:
+            voltage = voltage._replace(urgent_v=voltage.urgent_v + most_v)
+        plain = len({r.rule for r in limit.reasons}) == 1
+        if not plain or current_a is None or current_a <= 0.0:
+            return voltage
         why = Reason(
             rule=DROP_RULE,
-            value=voltage.value + drop_v,
+            value=limit.value + min(self._cable_ohm * current_a, most_v),
             measured=current_a,
             unit="A",
             source="between bank and charger",
         )
-        return plan, Limit(value=why.value, reasons=(why,))
+        return voltage._replace(limit=Limit(value=why.value, reasons=(why,)))
 
-    def cap(
-        self, plan: Plan, float_v: float | None, own: Reason, told_v: float | None, orders: Orders,
-        passed_s: float,
-    ) -> tuple[Plan, Reason | None]:  # fmt: skip
-        """Return the plan with its charge voltage moved on, and the reason if it binds.
-
-        `float_v` is the bank's float voltage, `own` what the packs want, `told_v` what was last
-        announced.
-        """
-        floats = plan.phase is ChargePhase.FLOAT or orders.mode is ChargeMode.FLOAT
-        if floats and float_v is not None and float_v < own.value:
-            start_v = plan.cap_v
-            if start_v is None:
-                start_v = own.value if told_v is None else min(told_v, own.value)
-            step_v = PLAN_V_PER_S * passed_s
-            cap_v = max(start_v - step_v, min(float_v, start_v))
-            if start_v < float_v:
-                cap_v = min(start_v + step_v, float_v)
-        elif plan.cap_v is None:
-            return plan, None
-        else:
-            cap_v = plan.cap_v + PLAN_V_PER_S * passed_s
-            if cap_v >= own.value:
-                return plan._replace(cap_v=None), None
-        clears = "another charge mode" if orders.mode is ChargeMode.FLOAT else "the bank was used"
-        return plan._replace(cap_v=cap_v), Reason(rule=FLOAT_RULE, value=cap_v, clears=clears)
+    def cap(self, plan: Plan, float_v: float | None, own_v: float, orders: Orders) -> Reason | None:
+        """Return the float voltage, None unless it is below what the packs want (`own_v`)."""
+        ordered = orders.mode is ChargeMode.FLOAT
+        if float_v is None or float_v >= own_v or not (plan.phase is ChargePhase.FLOAT or ordered):
+            return None
+        clears = "another charge mode" if ordered else "the bank was used"
+        return Reason(rule=FLOAT_RULE, value=float_v, clears=clears)
 
 
 def _full(plan: Plan, orders: Orders) -> Plan:
@@ -205,14 +188,13 @@ def _full(plan: Plan, orders: Orders) -> Plan:
     )
 
 
-def _news(
-    before: Plan, after: Plan, members: Sequence[PackState], full: Sequence[PackState]
-) -> list[str]:
+def _news(before: Plan, after: Plan, members: Sequence[PackState]) -> list[str]:
     news = []
     if after.phase is not before.phase:
         text = f"charge phase: {after.phase.value}"
         if after.cut_percent is not None:
-            names = ", ".join(p.pack for p in members if p not in full) or "the rest"
+            short = [p.pack for p in members if p.charge_phase is not ChargePhase.FLOAT]
+            names = ", ".join(short) or "the rest"
             text += f", absorption has lasted long enough, not full: {names}"
         news.append(text)
     if after.due and not before.due:

@@ -8,6 +8,7 @@ least drop; against it, the others' extra resistance shows.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cellwarden.engine.bank_settings import BankSettings
 from cellwarden.engine.bank_share import LoadStep, Shares
 from cellwarden.model import PackState
 
@@ -38,8 +39,16 @@ class Contact(NamedTuple):
 
 
 UNKNOWN = Contact()
+KNOWN_STEPS = 4
+"""From so many load steps on, a pack's conductance is known (ours)."""
 SETTLE_STEPS = 8
 """So many load steps make the usual resistance (ours)."""
+
+
+def factor(settings: BankSettings, contact: Contact) -> float:
+    """Return how many times what it should a pack may conduct beside others it is new to."""
+    known = contact.steps >= KNOWN_STEPS
+    return settings.familiar_factor if known else settings.strange_factor
 
 
 def learn(before: tuple[Contact, ...], known: Shares, step: LoadStep) -> tuple[Contact, ...]:

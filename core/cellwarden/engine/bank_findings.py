@@ -51,9 +51,14 @@ class Watch(NamedTuple):
 NOTHING = Watch()
 
 
+def due(watch: Watch, now_s: float) -> bool:
+    """Whether it is time for another look."""
+    return now_s - watch.looked_s >= EVERY_S
+
+
 def look(watch: Watch, scene: Scene, now_s: float) -> Watch:
     """Return what is found now; the same object between two looks."""
-    if now_s - watch.looked_s < EVERY_S:
+    if not due(watch, now_s):
         return watch
     suspected = {(f.code, f.pack): f for f in _suspicions(scene)}
     before = {(code, pack): (first, last) for code, pack, first, last in watch.seen}

@@ -1,26 +1,29 @@
 """What packs in parallel allow together.
 
 The bank may draw what overloads no pack: each carries `share x current + offset` (`bank_share`),
-so the smallest (own limit - own offset) / own share binds. Then there is who counts:
+so the smallest (own limit - own offset) / own share binds. As long as a share is in doubt, more
+than the current at which the packs were seen last is counted with the largest share the pack may
+have, and less with the smallest. Then there is who counts:
 
 - A pack whose FET is open carries nothing: it is left out, its capacity too.
 - A pack that must not be charged while its FET conducts stops the charging of the whole bank:
   in parallel there is no other way to spare it. The same holds for discharging.
 - A full pack takes but a trickle at the charge voltage: "full" is no stop until all are full or
   the bank floats; its other limits hold on.
-- A pack that is just joining is not counted on; if it must not be used at all, it stops the bank.
+- A pack that is just joining is not counted on, but spared like the others; if it must not be used
+  at all, it stops the bank.
 - A lost pack may still hang on the bus: it adds nothing, and what it forbade or bounded when it
   was last heard holds on. So a loss never raises a limit. What rested on a cell's voltage ends
   once the bank's own voltage has moved well away, for it takes the lost pack along.
 - How slowly a single pack's limit rises is its own affair: the bank rises slowly itself.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from cellwarden.engine.bank_members import CARRIES_C, Part
+from cellwarden.engine.bank_ramp import urgent_v
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING, START_UP
 from cellwarden.model import AlarmKind, Limit, PackPhase, PackState, Reading, Reason, Standing
@@ -33,15 +36,9 @@ JOINING = "the pack is joining"
 IDLE = "the pack carries no current"
 OUT = "the pack is taken out, but carries current"
 NOBODY = "no pack takes part"
-UNPROVEN = "how unequal packs share is not seen yet"
+UNPROVEN = "how the packs share is not seen yet"
 BEFORE_LOSS = "before it was lost"
-
-UNPROVEN_PART = 0.8
-"""Of what unequal packs would allow beyond the current at which they were seen, until load steps
-showed how they share: cells, cables and boards of different packs make that much of a difference
-(ours)."""
-UNEQUAL = 1.05
-"""Sizes that differ by more than this ratio are unequal (ours)."""
+WHILE_JOINING = "while it is joining"
 
 OTHERS_TOLD = 8
 """So many packs beside the one that binds are in a chain of reasons, the tightest first (ours)."""
@@ -64,6 +61,8 @@ _BY_VOLTAGE = frozenset(
 _OWN_AFFAIR = frozenset((FULL, RISING, START_UP))
 _RAMPS = frozenset((RISING, START_UP))
 _LEAST_SHARE = 1e-6
+_MEANS_NOTHING = 0.001
+"""A doubt that lowers a limit by less is not told, and not counted."""
 
 
 class Direction(NamedTuple):
@@ -89,6 +88,10 @@ class Member(NamedTuple):
     offset_a: float
     """What it carries beside its share, positive while charging."""
     size_ah: float
+    most: float = 1.0
+    """It may have so many times its share: 1 once that is known."""
+    lead_a: float = 0.0
+    """What it takes over until the next decision is obeyed, positive while charging."""
 
 
 class Shared(NamedTuple):
@@ -116,13 +119,31 @@ class _Carrier(NamedTuple):
     chain: tuple[Reason, ...]
     """What holds for the bank, tightest first."""
     share: float
+    most: float
+    """The largest share it may have."""
     offset_a: float
+    pivot_a: float
+    """A bank current at which is known what it carries, ..."""
+    there_a: float
+    """... and what that is, with what it is about to take over."""
+    lost: bool = False
 
     def bank_a(self, own_a: float) -> float:
         """Return the bank current at which this pack carries so much; 0 stays 0."""
         if own_a == 0.0:
             return 0.0
-        return max((own_a - self.offset_a) / max(self.share, _LEAST_SHARE), 0.0)
+        room_a = own_a - self.there_a
+        return max(self.pivot_a + room_a / max(self.share, _LEAST_SHARE), 0.0)
+
+    def sure_a(self, own_a: float) -> float:
+        """Return the bank current at which it carries no more than this for sure."""
+        if own_a == 0.0 or self.most <= self.share:
+            return self.bank_a(own_a)
+        room_a = own_a - self.there_a
+        if room_a >= 0.0:
+            return self.pivot_a + room_a / max(self.most, _LEAST_SHARE)
+        least = max(self.share * self.share / self.most, _LEAST_SHARE)
+        return max(self.pivot_a + room_a / least, 0.0)
 
     def for_bank(self, reason: Reason) -> Reason:
         """Return its reason with the bank current at which it has this much."""
@@ -130,15 +151,14 @@ class _Carrier(NamedTuple):
 
 
 def current_wish(
-    direction: Direction, members: Sequence[Member], *, floating: bool, proven_a: float
+    direction: Direction, members: Sequence[Member], *, floating: bool, pivot_a: float = 0.0
 ) -> Shared:
     """Return what the packs allow together in one direction, before any ramp.
 
-    `proven_a` is up to which current, positive while charging, it is known how they share; inf
-    where it is known altogether.
+    `pivot_a` is the current, positive while charging, at which is known what each carries.
     """
     takers: list[tuple[Member, Limit]] = []
-    silent: list[Member] = []
+    beside: list[Member] = []
     aside: list[Reason] = []
     for member in members:
         limit, why = _takes(direction, member)
@@ -146,39 +166,31 @@ def current_wish(
             takers.append((member, limit))
         elif why is not None:
             aside.append(why)
-        if member.part.standing is Standing.LOST and member.part.last is not None:
-            silent.append(member)
+        standing = member.part.standing
+        if standing is Standing.IN:  # as most are
+            continue
+        if (standing is Standing.LOST and member.part.last is not None) or (
+            standing is Standing.JOINING and not member.part.apart
+        ):
+            beside.append(member)
     full = floating or all(_is_full(limit) for _, limit in takers)
     others = [*_others(members)]
     if not takers:
         return Shared(_nothing(aside, others))
-    carriers = _carriers(direction, takers, full=full)
-    lost = _carriers(direction, _lost_with(direction, silent), full=False, beside=takers)
+    carriers = _carriers(direction, takers, full=full, pivot_a=pivot_a)
     limit = _tightest(carriers, members)
-    limit = _bounded(limit, lost)
-    limit = _proven(limit, members, direction.sign * proven_a)
+    if beside:
+        bearing = _bearing(direction, beside)
+        limit = _bounded(limit, _carriers(direction, bearing, full=False, beside=takers))
     if aside or others:
         extra = [r.of(r.pack or "", max(r.value, limit.value)) for r in (*aside, *others)]
         limit = Limit(value=limit.value, reasons=(*limit.reasons, *extra))
     return Shared(
         limit,
-        tuple(c.name for c in carriers),
-        tuple(c.share for c in carriers),
-        tuple(c.offset_a for c in carriers),
+        tuple([c.name for c in carriers]),
+        tuple([c.share for c in carriers]),
+        tuple([c.offset_a for c in carriers]),
     )
-
-
-def _proven(limit: Limit, members: Sequence[Member], proven_a: float) -> Limit:
-    """Return the limit with a margin where unequal packs have not shown yet how they share."""
-    sizes = [m.size_ah for m in members]
-    if math.isinf(proven_a) or max(sizes) <= UNEQUAL * min(sizes):
-        return limit
-    beyond_a = limit.value - max(proven_a, 0.0)
-    if beyond_a <= 0.0:
-        return limit
-    value = limit.value - (1.0 - UNPROVEN_PART) * beyond_a
-    why = Reason(rule=UNPROVEN, value=value, clears="load steps have shown it")
-    return Limit(value=value, reasons=(why, *limit.reasons))
 
 
 def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:
@@ -232,21 +244,35 @@ def _carriers(
     takers: Sequence[tuple[Member, Limit]],
     *,
     full: bool,
+    pivot_a: float = 0.0,
     beside: Sequence[tuple[Member, Limit]] = (),
 ) -> list[_Carrier]:
     """Return packs with their shares among themselves and those that carry `beside` them."""
-    total = sum(m.weight for m, _ in takers) + sum(m.weight for m, _ in beside)
-    excess_a = sum(m.offset_a for m, _ in takers)
+    total = excess_a = 0.0
+    for member, _ in takers:
+        total += member.weight
+        excess_a += member.offset_a
+    for member, _ in beside:
+        total += member.weight
+    sign = direction.sign
+    # Known is what they carry of what flows; it flows in one direction only.
+    there_a = max(sign * pivot_a, 0.0)
     found = []
     for member, limit in takers:
         share = member.weight / total if total else 1.0 / len(takers)
-        offset_a = 0.0 if beside else member.offset_a - share * excess_a
+        # All offsets together are nothing; one that was seen growing is not shrunk for that.
+        offset_a = 0.0 if beside else sign * (member.offset_a - share * excess_a)
+        most_a = 0.0 if beside else max(offset_a, sign * member.offset_a)
         found.append(
             _Carrier(
                 member.pack.pack,
                 _own(limit.reasons, full=full),
                 share,
-                direction.sign * offset_a,
+                min(share * member.most, 1.0),
+                offset_a,
+                there_a,
+                share * there_a + most_a + max(sign * member.lead_a, 0.0),
+                member.part.standing is Standing.LOST,
             )
         )
     return found
@@ -254,7 +280,7 @@ def _carriers(
 
 def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
     """Return the limit of the pack that binds, with its whole chain and the others' first."""
-    ranked = sorted(carriers, key=lambda c: c.bank_a(c.chain[0].value))
+    ranked = sorted(carriers, key=_own_for_bank)
     tightest = ranked[0]
     value = tightest.bank_a(tightest.chain[0].value)
     chain = [tightest.for_bank(r) for r in tightest.chain]
@@ -262,18 +288,31 @@ def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
     absent = list(_absent(members, value))
     # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
     reasons = [*absent, *chain] if len(chain) == 1 else [*chain, *absent]
+    sure_a = min([c.sure_a(c.chain[0].value) for c in carriers])
+    if sure_a < (1.0 - _MEANS_NOTHING) * value:
+        value = sure_a
+        reasons.insert(0, Reason(rule=UNPROVEN, value=value, clears="load steps have shown it"))
     return Limit(value=value, reasons=(*reasons, *others))
 
 
-def _lost_with(direction: Direction, silent: Sequence[Member]) -> list[tuple[Member, Limit]]:
-    """Return lost packs that carried when they were last heard, with their limits of then."""
-    return [
-        (m, _eased(direction, m.part, direction.limit(last)))
-        for m in silent
-        if (last := m.part.last) is not None
-        and last.reading is not None
-        and direction.fet_on(last.reading) is not False
-    ]
+def _own_for_bank(carrier: _Carrier) -> float:
+    return carrier.bank_a(carrier.chain[0].value)
+
+
+def _bearing(direction: Direction, beside: Sequence[Member]) -> list[tuple[Member, Limit]]:
+    """Return the packs that carry without being counted on, with what they bear.
+
+    Lost ones that carried when they were last heard, with their limits of then; joining ones.
+    """
+    found = []
+    for member in beside:
+        pack = member.part.last or member.pack
+        if pack.reading is not None and direction.fet_on(pack.reading) is not False:
+            limit = direction.limit(pack)
+            if member.part.last is not None:
+                limit = _eased(direction, member.part, limit)
+            found.append((member, limit))
+    return found
 
 
 def _eased(direction: Direction, part: Part, limit: Limit) -> Limit:
@@ -284,14 +323,18 @@ def _eased(direction: Direction, part: Part, limit: Limit) -> Limit:
     return Limit(value=kept[0].value, reasons=kept) if kept else limit
 
 
-def _bounded(limit: Limit, lost: Sequence[_Carrier]) -> Limit:
-    """Return the limit under what lost packs bore when they were last heard."""
+def _bounded(limit: Limit, bearing: Sequence[_Carrier]) -> Limit:
+    """Return the limit under what packs bear that are not counted on."""
     tighter = []
-    for carrier in lost:
-        reason = carrier.for_bank(carrier.chain[0])
-        if reason.value < limit.value:
-            text = f"{reason.rule}, {BEFORE_LOSS}"
-            clears = "it answers again or is taken out"
+    for carrier in bearing:
+        own = carrier.chain[0]
+        value = carrier.sure_a(own.value)
+        if value < limit.value:
+            if carrier.lost:
+                text, clears = f"{own.rule}, {BEFORE_LOSS}", "it answers again or is taken out"
+            else:
+                text, clears = f"{own.rule}, {WHILE_JOINING}", "its readings agree"
+            reason = own.of(carrier.name, value)
             tighter.append(replace(reason, rule=text, clears=clears))
     if not tighter:
         return limit
@@ -338,10 +381,25 @@ def _voltage_rows(members: Sequence[Member], *, lost: bool) -> list[tuple[str, P
     return rows or [(m.pack.pack, m.pack) for m in members]
 
 
-def charge_voltage_wish(members: Sequence[Member]) -> Limit:
+class Voltage(NamedTuple):
+    """The charge voltage that the packs want."""
+
+    limit: Limit
+    urgent_v: float
+    """What of it may not wait."""
+    trouble: bool
+    """A rule of a pack that may not wait lowers it."""
+
+
+def charge_voltage_wish(members: Sequence[Member]) -> Voltage:
     """Return the lowest CVL of the packs in use: one in trouble lowers it for all."""
-    rows = _voltage_rows(members, lost=True)
-    return extreme([(name, p.limits.charge_voltage) for name, p in rows], sign=1.0)
+    rows = [(name, p.limits.charge_voltage) for name, p in _voltage_rows(members, lost=True)]
+    limit = extreme(rows, sign=1.0)
+    if all(len(own.reasons) == 1 for _, own in rows):  # nothing but settings, as mostly
+        return Voltage(limit, limit.value, trouble=False)
+    urgent = min(urgent_v(own.reasons) for _, own in rows)
+    settings = min(own.reasons[-1].value for _, own in rows)
+    return Voltage(limit, urgent, trouble=urgent < settings)
 
 
 def discharge_voltage(members: Sequence[Member]) -> Limit:

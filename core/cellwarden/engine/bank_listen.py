@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cellwarden.engine.bank_contacts import Contact, Idle, idle, learn
+from cellwarden.engine.bank_contacts import Contact, Idle, factor, idle, learn
 from cellwarden.engine.bank_members import Part
 from cellwarden.engine.bank_memory import BankMemory
+from cellwarden.engine.bank_settings import BankSettings
 from cellwarden.engine.bank_share import Shares, begin, conductances, hear
 from cellwarden.engine.bank_sums import pack_voltage_v
 from cellwarden.model import PackState
@@ -14,7 +15,8 @@ from cellwarden.model import PackState
 class Heard(NamedTuple):
     """What is known of the sharing now."""
 
-    shares: Shares
+    shares: Shares | None
+    """None in series: one current flows through all."""
     conductances: tuple[float, ...]
     contacts: tuple[Contact, ...]
     idle: Idle
@@ -24,16 +26,18 @@ def listen(
     memory: BankMemory,
     packs: Sequence[PackState],
     parts: tuple[Part, ...],
-    sizes_ah: tuple[float, ...],
+    settings: BankSettings,
     now_s: float,
 ) -> Heard:
     """Return what is known after this step's currents and voltages."""
+    sizes_ah = settings.sizes_ah
     known, weights, contacts = memory.shares, memory.conductances, memory.contacts
     places = None if known is None else known.places
     if parts is not memory.parts or known is None:
         places = tuple(n for n, part in enumerate(parts) if part.counts)
         if known is None or places != known.places:
-            known = begin(places, sizes_ah, weights, known)
+            factors = [factor(settings, contacts[n]) for n in places]
+            known = begin(places, sizes_ah, weights, known, factors)
     assert places is not None
     heard = _moment(packs, places)
     if heard is not None:

@@ -7,7 +7,8 @@ leaves the string open, so that nothing may flow. Voltages and their limits add 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cellwarden.engine.bank_limits import CHARGE, Direction, Member, Shared, extreme
+from cellwarden.engine.bank_limits import CHARGE, Direction, Member, Shared, Voltage, extreme
+from cellwarden.engine.bank_ramp import urgent_v
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING
 from cellwarden.model import Limit, PackState, Reason, Standing
@@ -43,9 +44,13 @@ def _own(limit: Limit, *, full: bool) -> Limit:
     return Limit(value=kept[0].value, reasons=kept)
 
 
-def charge_voltage_wish(members: Sequence[Member]) -> Limit:
+def charge_voltage_wish(members: Sequence[Member]) -> Voltage:
     """Return the sum of the packs' charge voltages, with what lowers each."""
-    return _sum([m.pack for m in members], lambda p: p.limits.charge_voltage)
+    packs = [m.pack for m in members]
+    limit = _sum(packs, lambda p: p.limits.charge_voltage)
+    urgent = sum(urgent_v(p.limits.charge_voltage.reasons) for p in packs)
+    settings = sum(p.limits.charge_voltage.reasons[-1].value for p in packs)
+    return Voltage(limit, urgent, trouble=urgent < settings)
 
 
 def discharge_voltage(members: Sequence[Member]) -> Limit:

@@ -67,6 +67,12 @@ class BankSettings:
     """Absorption ends after this long, whoever is not full."""
     cable_resistance_ohm: float = 0.0
     """Between bank and charger, both ways; what it drops is added to the charge voltage."""
+    strange_factor: float = 2.0
+    """Of two packs that were never seen in load steps, one may conduct so many times what its size
+    says beside the other; 1: they are known to be alike. LFP cells gain about half in resistance
+    over their life and as much again between 25 and 15 °C, and cables differ (ours)."""
+    familiar_factor: float = 1.1
+    """The same of packs whose conductance is known from load steps in another company (ours)."""
 
     def __post_init__(self) -> None:
         """Refuse what means nothing."""
@@ -75,7 +81,12 @@ class BankSettings:
         FullWhen(self.full_when)
 
     @property
+    def sizes_ah(self) -> tuple[float, ...]:
+        """Design capacity of each pack in Ah."""
+        return tuple([m.design_capacity_ah for m in self.members])
+
+    @property
     def installed_ah(self) -> float:
         """Design capacity of the whole bank in Ah."""
-        sizes = [m.design_capacity_ah for m in self.members]
+        sizes = self.sizes_ah
         return min(sizes) if self.shape == Shape.SERIES else sum(sizes)

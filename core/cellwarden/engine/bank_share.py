@@ -5,10 +5,13 @@ its conductance, cables and contacts included, of all conductances. The offset i
 besides, because its cells stand a little higher or lower: it moves within minutes as charge moves.
 
 Shares are learned from load steps: the difference between two settled moments, so that packs which
-are not read in the same instant do not spoil it. Until there were enough of them, sizes stand in.
-Offsets follow settled moments, and at once what two moments in a row show.
+are not read in the same instant do not spoil it. Until there were enough of them, sizes stand in,
+and each pack may conduct better, the others worse, than their sizes say: that is its `doubt`, and
+it fades as steps are seen. Offsets follow settled moments, and at once what two moments in a row
+show; where a pack takes over more and more, its `lead` says how much more by the next decision.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +31,15 @@ NEWS_C = 0.003
 """An offset that moved by less, in C of its pack, is no news (ours)."""
 PROVEN = 4.0
 """Evidence, in multiples of what the sizes weigh, from which on the shares are known (ours)."""
+SURE_DOUBT = 0.01
+"""What is left of the doubt once it counts no more (ours)."""
+AHEAD_STEPS = 2.0
+"""What a pack takes over in so many steps is counted on: one until the inverter obeys, one until
+that is read (ours)."""
+DRIFT_C = 0.001
+"""A drift of less a step, in C, is noise (ours)."""
+DRIFT_PART = 0.4
+"""Of a new drift, so much is taken at once (ours)."""
 
 
 class Shares(NamedTuple):
@@ -39,9 +51,20 @@ class Shares(NamedTuple):
     """Of each of them; they sum up to 1."""
     offsets_a: tuple[float, ...]
     proven: bool
+    """Enough steps were seen to tell what is wrong with a pack."""
     sizes_ah: tuple[float, ...]
     prior: tuple[float, ...]
     """Shares before the first step in this set."""
+    strangeness: tuple[float, ...]
+    """By how much each may have more than its share in `prior`."""
+    doubts: tuple[float, ...]
+    """The same of `shares`: it fades with the steps seen."""
+    leads_a: tuple[float, ...]
+    """What each takes over until the next decision is obeyed, positive while charging."""
+    sure: bool = False
+    """Nothing is in doubt any more."""
+    pivot_a: float = 0.0
+    """The total at which the offsets are known, while the shares are not."""
     seen_a2: float = 0.0
     """Sum of the squares of the steps seen, older ones forgotten."""
     carried_a2: tuple[float, ...] = ()
@@ -52,10 +75,8 @@ class Shares(NamedTuple):
     """Of the step before."""
     raw_a: tuple[float, ...] = ()
     """The offsets as they showed in the moment before."""
-    offset_s: float = float("-inf")
-    """When the offsets were last taken."""
-    offset_total_a: float = 0.0
-    """The total at which they were taken."""
+    drifts_a: tuple[float, ...] = ()
+    """How fast the offsets move, per step."""
     step: "LoadStep | None" = None
     """The newest load step that taught something."""
 
@@ -74,11 +95,13 @@ def begin(
     sizes_ah: Sequence[float],
     conductances: Sequence[float],
     before: Shares | None = None,
+    factors: Sequence[float] = (),
 ) -> Shares:
     """Return what is known of a new set of packs.
 
     `conductances` are those of all packs per Ah, as seen so far; `before` is the set before, whose
-    offsets are kept.
+    offsets are kept; `factors` tell how many times what it should each pack of the set may conduct
+    beside the others (1: it is known).
     """
     offset_of: dict[int, float] = {}
     if before is not None:
@@ -87,15 +110,34 @@ def begin(
     weights = [sizes_ah[n] * conductances[n] for n in places]
     total = sum(weights)
     shares = tuple(w / total for w in weights) if total else tuple(1 / len(sizes) for _ in sizes)
+    spreads = [math.sqrt(f) for f in factors or (1.0,) * len(places)]
+    strangeness = _strangeness(shares, spreads)
     return Shares(
         places=places,
         shares=shares,
         offsets_a=tuple(offset_of.get(n, 0.0) for n in places),
         proven=len(places) < 2,
+        sure=not any(strangeness),
         sizes_ah=sizes,
         prior=shares,
+        strangeness=strangeness,
+        doubts=strangeness,
+        leads_a=(0.0,) * len(places),
         carried_a2=(0.0,) * len(places),
+        drifts_a=(0.0,) * len(places),
     )
+
+
+def _strangeness(shares: Sequence[float], spreads: Sequence[float]) -> tuple[float, ...]:
+    """Return how much more each may have, if it conducts so much better and the rest worse."""
+    least = [share / spread for share, spread in zip(shares, spreads, strict=True)]
+    all_least = sum(least)
+    found = []
+    for share, spread, low in zip(shares, spreads, least, strict=True):
+        high = share * spread
+        most = high / (high + all_least - low) if high else 0.0
+        found.append(most - share)
+    return tuple(found)
 
 
 def conductances(known: Shares, before: tuple[float, ...]) -> tuple[float, ...]:
@@ -113,17 +155,16 @@ def conductances(known: Shares, before: tuple[float, ...]) -> tuple[float, ...]:
 def hear(
     known: Shares, currents_a: tuple[float, ...], voltages_v: tuple[float, ...], now_s: float
 ) -> Shares:
-    """Return what is known after one more moment; `shares` and `offsets_a` are kept if no news."""
+    """Return what is known after one more moment; tuples are kept while there is no news."""
     if len(currents_a) < 2:
         return known
     total_a = sum(currents_a)
     size_ah = sum(known.sizes_ah)
     before_a = known.total_a
     settled = before_a is not None and abs(total_a - before_a) < SETTLED_C * size_ah
-    known = known._replace(total_a=total_a)
     if settled:
         known = _step(known, currents_a, voltages_v, total_a, now_s)
-    return _offsets(known, currents_a, total_a, now_s, settled=settled)
+    return _offsets(known, currents_a, total_a, settled=settled)
 
 
 def _step(
@@ -151,9 +192,12 @@ def _step(
         for p, s in zip(known.prior, carried, strict=True)
     ]
     total = sum(shares)
+    doubt = prior_a2 / (prior_a2 + seen)
     volts = tuple(a - b for a, b in zip(voltages_v, anchor[2], strict=True))
     return known._replace(
         shares=tuple(s / total for s in shares),
+        doubts=tuple(doubt * s for s in known.strangeness),
+        sure=doubt < SURE_DOUBT,
         proven=known.proven or seen >= PROVEN * prior_a2,
         seen_a2=seen,
         carried_a2=carried,
@@ -163,39 +207,59 @@ def _step(
 
 
 def _offsets(
-    known: Shares, currents_a: tuple[float, ...], total_a: float, now_s: float, *, settled: bool
+    known: Shares, currents_a: tuple[float, ...], total_a: float, *, settled: bool
 ) -> Shares:
     """Return what is known with the offsets of this moment.
 
-    A settled moment moves them part of the way. Two moments in a row that agree on a side move
-    them at once to the nearer of both: a pack that carries more than it should is not waited for,
-    and a pack that was read before the others' load step does not count.
+    The first moment makes them. A settled one moves them: at once where a pack carries more of
+    what flows, part of the way where it carries less; while the shares are in doubt, any moment
+    shows more at once. Two moments in a row that agree on a side move them at once to the nearer
+    of both: a pack that was read before the others' load step does not count.
     """
     part = 0.0
-    if settled:
-        part = OFFSET_PART if known.offset_s > float("-inf") else 1.0
+    if known.total_a is None:
+        part = 1.0  # the first moment of a set is all there is to go by
+    elif settled:
+        part = OFFSET_PART
+    at_once = settled or not known.sure
+    sign = 1.0 if total_a >= 0.0 else -1.0
     news = False
-    offsets, raws = [], []
-    for share, current_a, old_a, last_a, ah in zip(
+    offsets, raws, drifts, leads = [], [], [], []
+    for share, current_a, old_a, last_a, drifted_a, lead_a, ah in zip(
         known.shares,
         currents_a,
         known.offsets_a,
         known.raw_a or known.offsets_a,
+        known.drifts_a,
+        known.leads_a,
         known.sizes_ah,
         strict=True,
     ):
         raw_a = current_a - share * total_a
-        new_a = old_a + part * (raw_a - old_a)
+        more = sign * (raw_a - old_a) > 0.0
+        new_a = raw_a if more and at_once else old_a + part * (raw_a - old_a)
         if raw_a > old_a and last_a > old_a:
             new_a = max(new_a, min(raw_a, last_a))
         elif raw_a < old_a and last_a < old_a:
             new_a = min(new_a, max(raw_a, last_a))
-        news = news or abs(new_a - old_a) > NEWS_C * ah
+        drift_a = drifted_a
+        if settled:
+            drift_a += DRIFT_PART * (raw_a - last_a - drifted_a)
+        quiet_a = NEWS_C * ah
+        ahead_a = AHEAD_STEPS * drift_a if abs(drift_a) > DRIFT_C * ah else 0.0
+        news = news or abs(new_a - old_a) > quiet_a or abs(ahead_a - lead_a) > quiet_a
         offsets.append(new_a)
         raws.append(raw_a)
-    known = known._replace(raw_a=tuple(raws))
-    if settled:
-        known = known._replace(offset_s=now_s)
-    if not news:
-        return known
-    return known._replace(offsets_a=tuple(offsets), offset_total_a=total_a)
+        drifts.append(drift_a)
+        leads.append(ahead_a)
+    known = known._replace(
+        total_a=total_a,
+        raw_a=tuple(raws),
+        drifts_a=tuple(drifts),
+    )
+    pivot_a = known.pivot_a
+    if abs(total_a - pivot_a) > NEWS_C * sum(known.sizes_ah):
+        pivot_a = total_a
+    if news:
+        return known._replace(offsets_a=tuple(offsets), leads_a=tuple(leads), pivot_a=pivot_a)
+    return known if pivot_a == known.pivot_a else known._replace(pivot_a=pivot_a)

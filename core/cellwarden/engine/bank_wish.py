@@ -1,16 +1,17 @@
 """What the packs allow, made again only when what it rests on changes."""
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from cellwarden.engine import bank_series as series
+from cellwarden.engine.bank_contacts import Contact, factor
 from cellwarden.engine.bank_limits import (
     CHARGE,
     DISCHARGE,
     Member,
     Shared,
+    Voltage,
     charge_voltage_wish,
     current_wish,
     discharge_voltage,
@@ -26,7 +27,7 @@ class Wish(NamedTuple):
 
     charge: Shared
     discharge: Shared
-    voltage: Limit
+    voltage: Voltage
     lowest: Limit
 
 
@@ -36,7 +37,10 @@ class Basis(NamedTuple):
     parts: tuple[Part, ...]
     conductances: tuple[float, ...]
     offsets_a: tuple[float, ...]
-    proven_a: float
+    leads_a: tuple[float, ...]
+    doubts: tuple[float, ...]
+    pivot_a: float
+    """Where the offsets are known; 0 where the shares are known too."""
     floating: bool
 
 
@@ -45,7 +49,8 @@ class Wishes:
 
     def __init__(self, settings: BankSettings) -> None:
         self._series = settings.shape == Shape.SERIES
-        self._sizes_ah = tuple(m.design_capacity_ah for m in settings.members)
+        self._settings = settings
+        self._sizes_ah = settings.sizes_ah
 
     def basis(
         self,
@@ -56,32 +61,64 @@ class Wishes:
         floating: bool,
     ) -> Basis:
         """Return what a wish is made from now."""
-        proven_a = math.inf
-        if shares is not None and not shares.proven:
-            proven_a = shares.offset_total_a
-        offsets_a = () if shares is None else shares.offsets_a
-        return Basis(parts, conductances, offsets_a, proven_a, floating)
+        if shares is None:
+            return Basis(parts, conductances, (), (), (), 0.0, floating)
+        return Basis(
+            parts,
+            conductances,
+            shares.offsets_a,
+            shares.leads_a,
+            _NO_DOUBT if shares.sure else shares.doubts,
+            0.0 if shares.sure else shares.pivot_a,
+            floating,
+        )
 
-    def made(self, basis: Basis, packs: Sequence[PackState], shares: Shares | None) -> Wish:
+    def made(
+        self,
+        basis: Basis,
+        packs: Sequence[PackState],
+        shares: Shares | None,
+        contacts: Sequence[Contact],
+    ) -> Wish:
         """Return what the packs allow."""
-        offset_of: dict[int, float] = {}
-        if shares is not None:
-            offset_of = dict(zip(shares.places, shares.offsets_a, strict=True))
         members = [
-            Member(pack, part, weight * ah, offset_of.get(n, 0.0), ah)
-            for n, (pack, part, weight, ah) in enumerate(
-                zip(packs, basis.parts, basis.conductances, self._sizes_ah, strict=True)
+            Member(
+                pack,
+                part,
+                weight * ah,
+                0.0,
+                ah,
+                factor(self._settings, contact),
+            )
+            for pack, part, weight, ah, contact in zip(
+                packs, basis.parts, basis.conductances, self._sizes_ah, contacts, strict=True
             )
         ]
+        if self._series:
+            charge, discharge = (
+                series.current_wish(direction, members, floating=basis.floating)
+                for direction in (CHARGE, DISCHARGE)
+            )
+            return Wish(charge, discharge, self.voltage(members), self.lowest(members))
+        if shares is not None:
+            for n, share, doubt, offset_a, lead_a in zip(
+                shares.places,
+                shares.shares,
+                basis.doubts or (0.0,) * len(shares.places),
+                shares.offsets_a,
+                shares.leads_a,
+                strict=True,
+            ):
+                pack, part, weight, _, ah, *_ = members[n]
+                most = 1.0 + doubt / share if share else 1.0
+                members[n] = Member(pack, part, weight, offset_a, ah, most, lead_a)
         charge, discharge = (
-            series.current_wish(direction, members, floating=basis.floating)
-            if self._series
-            else current_wish(direction, members, floating=basis.floating, proven_a=basis.proven_a)
+            current_wish(direction, members, floating=basis.floating, pivot_a=basis.pivot_a)
             for direction in (CHARGE, DISCHARGE)
         )
         return Wish(charge, discharge, self.voltage(members), self.lowest(members))
 
-    def voltage(self, members: Sequence[Member]) -> Limit:
+    def voltage(self, members: Sequence[Member]) -> Voltage:
         """Return the charge voltage that the packs want."""
         if self._series:
             return series.charge_voltage_wish(members)
@@ -90,6 +127,9 @@ class Wishes:
     def lowest(self, members: Sequence[Member]) -> Limit:
         """Return the voltage at which discharging ends."""
         return series.discharge_voltage(members) if self._series else discharge_voltage(members)
+
+
+_NO_DOUBT: tuple[float, ...] = ()
 
 
 def same(basis: Basis, before: Basis | None) -> bool:

@@ -39,6 +39,8 @@ DEEP_PART = 0.8
 where others refuse too)."""
 FLOAT_MARGIN_V = 0.01
 """A cell this little above the float voltage still floats (ours)."""
+CELL_HELD = "highest cell held at its target"
+"""Rule: a controller that moves slowly."""
 FULL = "full"
 """Rule: charged to the end. The bank treats it apart."""
 
@@ -296,7 +298,7 @@ def _cell_held(b: Bounds, f: Facts) -> Reason | None:
     if highest is None or f.yield_v <= 0.0:
         return None
     value = b.cvl.value - f.yield_v
-    return _by_cell("highest cell held at its target", value, highest, b.cell_target_v)
+    return _by_cell(CELL_HELD, value, highest, b.cell_target_v)
 
 
 CHARGE: tuple[LimitRule, ...] = (

@@ -24,7 +24,7 @@ class Reason:
     pack: str | None = None
     """The pack it comes from; None while the pack itself is speaking, or for the whole bank."""
 
-    def of(self, pack: str, value: float) -> "Reason":
+    def of(self, pack: str | None, value: float) -> "Reason":
         """Return this reason as a pack's, with what it comes to for the bank."""
         # Built by hand: `dataclasses.replace` costs three times as much, and a bank of 64 packs
         # does this some hundred times a second.

@@ -76,18 +76,34 @@ def test_two_equal_packs_give_twice_the_current() -> None:
 
 def test_no_pack_is_overloaded_by_its_share() -> None:
     rack = Rack({"left": 100.0, "right": 300.0})
-    rack.cycles(60)
-    # By size 200 and 400 A; how packs of unequal size share was not seen yet.
-    assert currents(rack.state) == pytest.approx((160.0, 320.0))
-    assert rack.state.limits.charge_current.binding.rule == (
-        "how unequal packs share is not seen yet"
-    )
+    assert currents(rack.cycles(60)) == pytest.approx((200.0, 400.0))
     # The small one may take 10 A of its 50; a quarter of the bank's current is its share.
     state = rack.cycle(left={"mos_temperature_c": 74.0})
-    assert currents(state) == pytest.approx((32.0, 64.0))
-    reason = state.limits.charge_current.reasons[1]
+    assert currents(state) == pytest.approx((40.0, 80.0))
+    reason = state.limits.charge_current.binding
     assert (reason.pack, reason.rule) == ("left", "MOSFET temperature")
-    assert reason.value == pytest.approx(40.0)
+
+
+def test_until_packs_were_seen_sharing_each_may_take_twice_what_its_size_says() -> None:
+    rack = Rack(strange_factor=2.0)
+    state = rack.cycles(60)
+    assert currents(state) == pytest.approx((75.0, 150.0))  # two thirds of it is 50 A
+    assert state.limits.charge_current.binding.rule == "how the packs share is not seen yet"
+    # Once they carry 1.5 A each, only the other 48.5 A are in doubt; a load step ends it.
+    state = rack.cycles(60, left={"current_a": 1.5}, right={"current_a": 1.5})
+    assert state.limits.ccl_a == pytest.approx(3.0 + 1.5 * 48.5)
+    state = rack.cycles(60, left={"current_a": 30.0}, right={"current_a": 30.0})
+    assert currents(state) == (100.0, 200.0)
+
+
+def test_a_small_pack_that_is_joining_is_not_overloaded_by_what_the_others_may_take() -> None:
+    rack = Rack({"left": 100.0, "right": 300.0}, strange_factor=2.0)
+    rack.cycles(60, silent=("left",))
+    assert currents(rack.state) == (150, 300)
+    state = rack.cycle()  # its first reading: a quarter, or half of it, is the left one's
+    assert currents(state) == pytest.approx((100.0, 200.0))
+    binding = state.limits.charge_current.binding
+    assert (binding.pack, binding.rule) == ("left", "charge current setting, while it is joining")
 
 
 def test_the_bank_falls_at_once_and_rises_slowly() -> None:

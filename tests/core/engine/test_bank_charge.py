@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cellwarden.engine.bank_charge import ChargeControl, Moment, Plan
+from cellwarden.engine.bank_limits import Voltage
 from cellwarden.engine.bank_settings import BankMember, BankSettings
 from cellwarden.model import NO_ORDERS, ChargeMode, ChargePhase, Limit, Order, Orders, Reason
 from support.states import pack_state
@@ -140,65 +141,49 @@ def test_an_order_wakes_a_bank_whose_charge_was_cut_short() -> None:
 
 # The planned charge voltage
 
-OWN = Reason(rule="charge voltage setting", value=55.2)
 
-
-def cap(plan: Plan, told_v: float, for_s: float, orders: Orders = NO_ORDERS):
-    control = Charging().control
-    return control.cap(plan, 54.0, OWN, told_v, orders, for_s)
+def cap(phase: ChargePhase, orders: Orders = NO_ORDERS, own_v: float = 55.2):
+    return Charging().control.cap(Plan(phase=phase), 54.0, own_v, orders)
 
 
 def test_in_bulk_nothing_is_planned_below_the_packs_own_voltage() -> None:
-    plan, why = cap(Plan(), 55.2, 60.0)
-    assert (plan.cap_v, why) == (None, None)
+    assert cap(BULK) is None
 
 
-def test_float_goes_down_by_45_mv_a_minute() -> None:
-    plan, why = cap(Plan(phase=FLOAT), 55.2, 60.0)
-    assert why.value == pytest.approx(55.155)
-    plan, why = cap(plan, 55.155, 120.0)
-    assert why.value == pytest.approx(55.065)
-    plan, why = cap(plan, 55.065, 1e6)
-    assert why.value == 54.0
-
-
-def test_after_float_the_charge_voltage_goes_up_as_slowly() -> None:
-    plan, why = cap(Plan(phase=BULK, cap_v=54.0), 54.0, 60.0)
-    assert why.value == pytest.approx(54.045)
-    plan, why = cap(plan, 54.045, 1e6)
-    assert (plan.cap_v, why) == (None, None)
+def test_a_full_bank_is_held_at_its_float_voltage() -> None:
+    assert (cap(FLOAT).rule, cap(FLOAT).value) == ("float", 54.0)
 
 
 def test_the_order_float_caps_the_voltage_in_any_phase() -> None:
-    _, why = cap(Plan(), 55.2, 1e6, Orders(mode=ChargeMode.FLOAT))
-    assert why.value == 54.0
+    assert cap(BULK, Orders(mode=ChargeMode.FLOAT)).value == 54.0
 
 
-def test_a_charge_voltage_that_trouble_had_lowered_below_float_comes_up_to_it() -> None:
-    _, why = cap(Plan(phase=FLOAT), 53.5, 60.0)
-    assert why.value == pytest.approx(53.545)
+def test_packs_that_want_less_than_float_have_it() -> None:
+    assert cap(FLOAT, own_v=53.5) is None
 
 
 # Cables
 
+OWN = Reason(rule="charge voltage setting", value=55.2)
 
-def raised(current_a: float, for_s: float, plan: Plan | None = None, **trouble: str):
+
+def raised(current_a: float, rule: str = "", *, trouble: bool = False):
     control = Charging(cable_resistance_ohm=0.004).control
-    reasons = (replace(OWN, **trouble), OWN) if trouble else (OWN,)
-    limit = Limit(value=55.2, reasons=reasons)
-    return control.raised(plan or Plan(), limit, current_a, for_s)
+    reasons = (replace(OWN, rule=rule), OWN) if rule else (OWN,)
+    voltage = Voltage(Limit(value=55.2, reasons=reasons), 55.2, trouble=trouble)
+    return control.raised(voltage, current_a)
 
 
-def test_what_cables_drop_is_added_slowly_and_at_most_one_percent() -> None:
-    plan, limit = raised(100.0, 60.0)
-    assert limit.value == pytest.approx(55.245)
-    _, limit = raised(100.0, 1e6, plan)
-    assert limit.value == pytest.approx(55.6)
-    _, limit = raised(900.0, 1e6)
-    assert limit.value == pytest.approx(55.752)
+def test_what_cables_drop_is_added_and_at_most_one_percent() -> None:
+    assert raised(100.0).limit.value == pytest.approx(55.6)
+    assert raised(900.0).limit.value == pytest.approx(55.752)
 
 
-def test_nothing_is_added_while_discharging_or_with_a_pack_in_trouble() -> None:
-    assert raised(-100.0, 60.0)[1].value == 55.2
-    plan, _ = raised(100.0, 1e6)
-    assert raised(100.0, 1.0, plan, rule="highest cell held at its target")[1].value == 55.2
+def test_nothing_is_added_while_discharging_or_while_a_rule_lowers_the_voltage() -> None:
+    assert raised(-100.0).limit.value == 55.2
+    assert raised(100.0, "highest cell held at its target").limit.value == 55.2
+
+
+def test_what_was_added_may_go_slowly_but_in_trouble_it_goes_at_once() -> None:
+    assert raised(-100.0).urgent_v == pytest.approx(55.752)
+    assert raised(100.0, "over-voltage", trouble=True).urgent_v == 55.2

@@ -20,6 +20,11 @@ def told(known: Shares, *moments: tuple[float, float], start_s: float = 0.0) -> 
     return known
 
 
+def sure() -> Shares:
+    """Two packs that are known to be alike."""
+    return begin((0, 1), SIZES, (1.0, 1.0), None, (1.0, 1.0))
+
+
 def test_before_anything_flowed_sizes_stand_in() -> None:
     assert begin((0, 1), (100.0, 300.0), (1.0, 1.0)).shares == (0.25, 0.75)
 
@@ -59,14 +64,51 @@ def test_noise_is_no_news() -> None:
     assert after.shares is known.shares
 
 
+def test_while_shares_are_in_doubt_one_moment_shows_that_a_pack_carries_more() -> None:
+    known = told(begin((0, 1), SIZES, (1.0, 1.0), None, (2.0, 2.0)), (10, 10), (10, 10))
+    assert told(known, (40, 10), start_s=2.0).offsets_a == (15.0, 0.0)
+
+
+def test_the_first_moment_of_a_set_is_believed() -> None:
+    known = told(begin((0, 1), SIZES, (1.0, 1.0)), (15, 5))
+    assert known.offsets_a == (5.0, -5.0)
+    assert known.pivot_a == 20.0
+
+
+def test_a_pack_that_takes_over_more_and_more_is_counted_on_two_steps_ahead() -> None:
+    known = told(
+        begin((0, 1), SIZES, (1.0, 1.0)), *((20 + 0.5 * n, 20 - 0.5 * n) for n in range(9))
+    )
+    assert known.leads_a == pytest.approx((1.0, -1.0), abs=0.02)
+
+
+def test_two_unknown_packs_may_share_two_to_one_and_steps_take_the_doubt_away() -> None:
+    known = begin((0, 1), SIZES, (1.0, 1.0), None, (2.0, 2.0))
+    assert known.doubts == pytest.approx((1 / 6, 1 / 6))
+    known = told(known, (0, 0), (0, 0), (10, 10), (10, 10))
+    assert known.doubts == pytest.approx((1 / 6 / 26, 1 / 6 / 26))
+    assert not known.sure
+    for n in range(1, 4):
+        known = told(known, (0, 0), (0, 0), (20, 20), (20, 20), start_s=4.0 * n)
+    assert known.sure
+
+
+def test_one_stranger_among_sixteen_leaves_the_others_little_doubt() -> None:
+    factors = [2.0] + [1.1] * 15
+    known = begin(tuple(range(16)), (100.0,) * 16, (1.0,) * 16, None, factors)
+    most = [1.0 + d / s for d, s in zip(known.doubts, known.shares, strict=True)]
+    assert most[0] == pytest.approx(1.44, abs=0.01)
+    assert most[1] == pytest.approx(1.11, abs=0.01)
+
+
 def test_a_pack_that_carries_more_in_two_moments_is_believed_at_once() -> None:
-    known = told(begin((0, 1), SIZES, (1.0, 1.0)), (10, 10), (10, 10))
+    known = told(sure(), (10, 10), (10, 10))
     known = told(known, (30, 15), (45, 15), start_s=2.0)  # nothing settles here
     assert known.offsets_a[0] == pytest.approx(7.5)
 
 
 def test_one_odd_moment_moves_no_offset() -> None:
-    known = told(begin((0, 1), SIZES, (1.0, 1.0)), (10, 10), (10, 10))
+    known = told(sure(), (10, 10), (10, 10))
     after = told(known, (40, 10), start_s=2.0)
     assert after.offsets_a is known.offsets_a
 
