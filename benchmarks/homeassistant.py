@@ -151,7 +151,7 @@ def _link(port: int) -> Iterator[MqttLink]:
         client_id="benchmark",
         username=None,
         password=None,
-        will_topic=NAMES.bridge_status,
+        will=Message(NAMES.bridge_status, b"offline", 1),
         subscriptions=(NAMES.bridge_status,),
         wanted=bool,
         on_news=lambda: None,

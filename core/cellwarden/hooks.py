@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from cellwarden.clock import Clock
-from cellwarden.interfaces import Driver, Output, WireProtocol
+from cellwarden.interfaces import Driver, Output, Relay, WireProtocol
 
 ENTRY_POINT_GROUP = "cellwarden"
 
@@ -70,6 +70,29 @@ class OutputKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayContext:
+    """What a relay is given besides its own options."""
+
+    name: str
+    """The relay's name in the configuration; errors carry it."""
+    pack: str
+    """The pack whose heater it switches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayKind:
+    """A kind of relay, for a heater."""
+
+    name: str
+    """As written in the configuration: `gpio`."""
+    summary: str
+    options: type
+    build: Callable[[Any, RelayContext], Relay]
+    """Called with an instance of `options`; nothing is opened yet."""
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolKind:
     """A protocol that `decode` (and, if `encodes`, `encode`) offers by name."""
 
@@ -99,6 +122,11 @@ def cellwarden_drivers() -> Sequence[DriverKind]:  # type: ignore[empty-body]  #
 @hookspec
 def cellwarden_outputs() -> Sequence[OutputKind]:  # type: ignore[empty-body]  # a hook's shape
     """Return the outputs of this plugin."""
+
+
+@hookspec
+def cellwarden_relays() -> Sequence[RelayKind]:  # type: ignore[empty-body]  # a hook's shape
+    """Return the kinds of relays of this plugin."""
 
 
 @hookspec

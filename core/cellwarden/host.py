@@ -13,9 +13,9 @@ import pluggy
 
 from cellwarden import hooks
 from cellwarden.errors import CellwardenError, ConfigError
-from cellwarden.hooks import CommandKind, DriverKind, OutputKind, ProtocolKind
+from cellwarden.hooks import CommandKind, DriverKind, OutputKind, ProtocolKind, RelayKind
 
-Kind = TypeVar("Kind", DriverKind, OutputKind, ProtocolKind, CommandKind)
+Kind = TypeVar("Kind", DriverKind, OutputKind, RelayKind, ProtocolKind, CommandKind)
 
 BROKEN = (
     ImportError,
@@ -97,6 +97,10 @@ class Host:
         """Return every output there is, by name."""
         return _by_name("output", self._ask(self._manager.hook.cellwarden_outputs, OutputKind))
 
+    def relays(self) -> dict[str, RelayKind]:
+        """Return every kind of relay there is, by name."""
+        return _by_name("relay", self._ask(self._manager.hook.cellwarden_relays, RelayKind))
+
     def protocols(self) -> dict[str, ProtocolKind]:
         """Return every wire protocol there is, by name."""
         return _by_name(
@@ -113,6 +117,7 @@ class Host:
         sorts: dict[str, Mapping[str, tuple[Any, ...]]] = {
             "drivers": self._ask(hook.cellwarden_drivers, DriverKind),
             "outputs": self._ask(hook.cellwarden_outputs, OutputKind),
+            "relays": self._ask(hook.cellwarden_relays, RelayKind),
             "protocols": self._ask(hook.cellwarden_protocols, ProtocolKind),
             "commands": self._ask(hook.cellwarden_commands, CommandKind),
         }
@@ -168,8 +173,8 @@ def choose(what: str, name: str, kinds: dict[str, Any], host: Host) -> Any:
         ) from None
 
 
-def build(kind: DriverKind | OutputKind, options: object, context: Any) -> Any:
-    """Build a driver or an output; a missing library becomes a ConfigError that names the extra."""
+def build(kind: DriverKind | OutputKind | RelayKind, options: object, context: Any) -> Any:
+    """Build one; a missing library becomes a ConfigError that names the extra."""
     factory: Callable[[Any, Any], Any] = kind.build
     try:
         return factory(options, context)

@@ -16,6 +16,7 @@ from cellwarden.model import (
     RequestKind,
     Setting,
     SettingValue,
+    Surplus,
 )
 
 
@@ -91,11 +92,25 @@ class CellBalancer(Protocol):
         """
 
 
-class HeaterSwitch(Protocol):
-    """What bare hardware offers that has a heater and no thermostat."""
+class Relay(Protocol):
+    """Switches a heater. Used by one caller at a time, in a thread of the relays' own.
 
-    def switch_heater(self, on: bool, /) -> None:
-        """Switch the heater. Never blocks. It holds until it is told otherwise."""
+    Every coroutine here ends in bounded time, and raises LinkError when the relay cannot be
+    reached. What is on is told so again and again: a relay that can should open by itself when it
+    is not (a dead man's switch), also when this process is no more.
+    """
+
+    async def open(self) -> None:
+        """Get hold of it and see to it that it is off; what stood before counts for nothing."""
+
+    async def switch(self, on: bool, /) -> None:
+        """Order it on or off. That this came back without an error proves nothing: read it."""
+
+    async def read(self) -> bool | None:
+        """Return whether it is on, as it says itself; None where it has not said so lately."""
+
+    async def close(self) -> None:
+        """Leave it off and let go of it; may be called at any time, also twice. Never raises."""
 
 
 class Feed(Protocol):
@@ -120,6 +135,9 @@ class Feed(Protocol):
 
     def report(self, measurement: ExternalMeasurement) -> None:
         """Hand in what a peer of this output measured; the newest one of each source counts."""
+
+    def report_surplus(self, surplus: Surplus) -> None:
+        """Hand in how much surplus a peer of this output measures; the newest one counts."""
 
 
 class Gate(Protocol):

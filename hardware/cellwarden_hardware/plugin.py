@@ -1,11 +1,12 @@
-"""What the hardware package offers: its drivers, their protocols and its commands."""
+"""What the hardware package offers: its drivers, their protocols, a relay and its commands."""
 
 from collections.abc import Sequence
 
-from cellwarden.hooks import CommandKind, DriverKind, ProtocolKind, hookimpl
+from cellwarden.hooks import CommandKind, DriverKind, ProtocolKind, RelayKind, hookimpl
 from cellwarden_hardware.commands import DEMO, EMULATE, SCAN
 from cellwarden_hardware.commission.command import COMMISSION
 from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.gpio_relay import RELAY
 from cellwarden_hardware.protocols import PROTOCOLS
 
 
@@ -13,6 +14,12 @@ from cellwarden_hardware.protocols import PROTOCOLS
 def cellwarden_drivers() -> Sequence[DriverKind]:
     """Return every driver found in the drivers folder."""
     return tuple(all_drivers())
+
+
+@hookimpl
+def cellwarden_relays() -> Sequence[RelayKind]:
+    """Return the relay on a pin."""
+    return (RELAY,)
 
 
 @hookimpl

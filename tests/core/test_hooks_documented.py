@@ -26,6 +26,8 @@ KINDS = [
     hooks.DriverContext,
     hooks.OutputKind,
     hooks.OutputContext,
+    hooks.RelayKind,
+    hooks.RelayContext,
     hooks.ProtocolKind,
     hooks.CommandKind,
 ]
@@ -47,7 +49,7 @@ def test_every_hook_is_documented_with_its_arguments_and_no_other() -> None:
         for name, hook in inspect.getmembers(hooks, inspect.isfunction)
         if name.startswith("cellwarden_")
     ]
-    assert len(specified) == 4
+    assert len(specified) == 5
     assert sorted(re.findall(r"^### `(cellwarden_.*)`$", PAGE, re.MULTILINE)) == sorted(specified)
 
 

@@ -27,6 +27,7 @@ def test_everything_that_plugins_offer_is_found_by_name() -> None:
     host = fake_host()
     assert list(host.drivers()) == ["bare", "fake-bms"]
     assert list(host.outputs()) == ["fake_can", "fake_mqtt"]
+    assert list(host.relays()) == ["fake_relay"]
     assert list(host.protocols()) == ["deaf", "fake"]
     assert list(host.commands()) == ["greet"]
 
@@ -37,6 +38,7 @@ def test_each_plugin_is_listed_with_what_it_offers() -> None:
         "fake": {
             "drivers": ("fake-bms", "bare"),
             "outputs": ("fake_mqtt", "fake_can"),
+            "relays": ("fake_relay",),
             "protocols": ("fake", "deaf"),
             "commands": ("greet",),
         }

@@ -1,11 +1,12 @@
 """Engine and simulated heater together: cold packs, torn films, welded switches."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from cellwarden.engine import Engine, EngineSettings, HeaterSettings
-from cellwarden.model import AlarmKind, Inputs, PackState
+from cellwarden.model import AlarmKind, Inputs, PackState, Reading
 from cellwarden_hardware.simulator.measure import Meter
 from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack, settings_of
 
@@ -15,7 +16,9 @@ POLL_S = 30.0
 class Cold:
     """A pack of 100 Ah in the cold; its engine switches its heater every half minute."""
 
-    def __init__(self, start_c: float, outside_c: float) -> None:
+    def __init__(self, start_c: float, outside_c: float, *, relay: bool = False) -> None:
+        self.relay = relay
+        """A relay switches the film, and tells where it is."""
         self.pack = SimulatedPack(
             PackDesign(
                 capacity_ah=100.0,
@@ -31,7 +34,7 @@ class Cold:
                 chemistry="LiFePO4",
                 parameters=settings_of(self.pack.design),
                 max_age_s=3 * POLL_S,
-                heater=HeaterSettings(film_ohm=20.0),
+                heater=HeaterSettings(film_ohm=20.0, relay=relay),
             )
         )
         self.meter = Meter("p", cell_offset_v=0.0015)
@@ -43,12 +46,19 @@ class Cold:
         for _ in range(round(hours * 3600 / POLL_S)):
             self.now_s += POLL_S
             self.pack.step(POLL_S, 0.0)
+            if self.relay:
+                inputs = replace(inputs, heater_relay_on=self.pack.heater.closed)
             self.memory, state = self.engine.step(
-                self.memory, self.meter.read(self.pack, self.now_s), self.now_s, None, inputs
+                self.memory, self.reading(), self.now_s, None, inputs
             )
             self.pack.switch_heater(state.switches.heat is True)
             states.append(state)
         return states
+
+    def reading(self) -> Reading:
+        """What the BMS tells: of a film on a relay it knows nothing."""
+        heard = self.meter.read(self.pack, self.now_s)
+        return replace(heard, heating=None) if self.relay else heard
 
 
 def found(state: PackState) -> list[str]:
@@ -100,6 +110,36 @@ def test_a_welded_switch_is_found() -> None:
     cold.pack.heater.welded = True
     states = cold.live(6.0)
     assert "it does not stop: take its fuse out" in found(states[-1])
+
+
+@pytest.mark.requirement("R35")
+def test_by_a_relay_it_is_warmed_and_then_charged() -> None:
+    cold = Cold(start_c=-3.0, outside_c=0.0, relay=True)
+    states = cold.live(5.0)
+    assert states[0].heating.wanted
+    assert not states[0].charge_allowed
+    assert states[-1].charge_allowed
+    assert not states[-1].heating.active
+    assert not any(found(state) for state in states)
+
+
+@pytest.mark.requirement("R36a")
+@pytest.mark.parametrize(
+    ("ailment", "start_c", "where"),
+    [
+        ("stuck_open", -5.0, "its relay does not close"),
+        ("welded", 8.0, "its relay does not open"),
+        ("dead", -5.0, "it did not warm by 1 K in 30 min"),
+    ],
+)
+def test_a_relay_or_a_film_that_is_broken_is_found(
+    ailment: str, start_c: float, where: str
+) -> None:
+    cold = Cold(start_c, outside_c=start_c, relay=True)
+    setattr(cold.pack.heater, ailment, True)
+    states = cold.live(0.6)
+    assert where in found(states[-1])
+    assert states[-1].heating.wanted is (ailment == "stuck_open")
 
 
 @pytest.mark.requirement("R36a")

@@ -1,4 +1,4 @@
-"""A plugin for tests: one driver, two outputs, a protocol and a command, none of them real."""
+"""A plugin for tests: drivers, outputs, a relay, protocols and a command, none of them real."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,14 @@ from enum import Enum
 
 from cellwarden.config.options import option
 from cellwarden.errors import CommandRefused, ConfigError, FrameError
-from cellwarden.hooks import CommandKind, DriverKind, OutputKind, ProtocolKind, hookimpl
+from cellwarden.hooks import (
+    CommandKind,
+    DriverKind,
+    OutputKind,
+    ProtocolKind,
+    RelayKind,
+    hookimpl,
+)
 
 
 class Parity(Enum):
@@ -40,6 +47,11 @@ class FakeOutputOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoOptions:
     pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeRelayOptions:
+    coil: int = option(help="which coil", minimum=1, maximum=8, example=1)
 
 
 class FakeProtocol:
@@ -110,6 +122,15 @@ def cellwarden_outputs() -> Sequence[OutputKind]:
         OutputKind(
             name="fake_can", summary="not CAN", options=NoOptions, build=_no_build, control=True
         ),
+    ]
+
+
+@hookimpl
+def cellwarden_relays() -> Sequence[RelayKind]:
+    return [
+        RelayKind(
+            name="fake_relay", summary="not a relay", options=FakeRelayOptions, build=_no_build
+        )
     ]
 
 

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
             **asdict(plugin),
             **{
                 sort: list(offers[plugin.name].get(sort, ()))
-                for sort in ("drivers", "outputs", "protocols", "commands")
+                for sort in ("drivers", "outputs", "relays", "protocols", "commands")
             },
         }
         for plugin in host.plugins

@@ -18,6 +18,7 @@ from cellwarden.config.settings import (
     BankOptions,
     ControllerOptions,
     OutputOptions,
+    RelayOptions,
 )
 from cellwarden.model import PARAMETERS
 
@@ -89,6 +90,7 @@ BANK_KEYS = keys_of(BankOptions)
 PACK_KEYS = keys_of(PackOptions)
 CELL_KEYS = keys_of(CellOptions)
 OUTPUT_KEYS = keys_of(OutputOptions)
+RELAY_KEYS = keys_of(RelayOptions)
 
 CONTROLLER_HINTS = {key.name: "it belongs in [controller]" for key in CONTROLLER_KEYS} | {
     key.name: "it belongs in [bank]" for key in BANK_KEYS

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cellwarden.config.cells import CellProfile
-from cellwarden.config.heating import read_heater
+from cellwarden.config.heating import read_heater, relay_of
 from cellwarden.config.keys import (
     CONTROLLER_HINTS,
     PACK_KEYS,
@@ -14,7 +14,7 @@ from cellwarden.config.keys import (
 )
 from cellwarden.config.kinds import Kinds
 from cellwarden.config.pack_options import PackOptions
-from cellwarden.config.settings import PackSettings
+from cellwarden.config.settings import PackSettings, RelaySettings
 from cellwarden.config.tables import (
     Place,
     Problems,
@@ -72,6 +72,7 @@ def read_packs(
     data: Mapping[str, Any],
     kinds: Kinds[DriverKind],
     profiles: Mapping[str, CellProfile | None],
+    relays: Mapping[str, RelaySettings | None],
     problems: Problems,
     *,
     series: bool = False,
@@ -80,7 +81,8 @@ def read_packs(
 
     Packs in parallel must be of about the same voltage; in `series` they need not.
 
-    `profiles` are the cells of data sheets by name, None for one that is not good.
+    `profiles` are the cells of data sheets by name, and `relays` those of heaters, None for one
+    that is not good.
     """
     packs: list[PackSettings] = []
     everything: list[Values] = []
@@ -89,7 +91,7 @@ def read_packs(
         name = table.get("name")
         named = isinstance(name, str) and 0 < len(name) <= 32 and name.isprintable()
         place = Place(problems, f"pack[{number}]", str(name) if named else "")
-        values, pack = _read_pack(table, kinds, profiles, place)
+        values, pack = _read_pack(table, kinds, profiles, relays, place)
         everything.append(values)
         if pack is not None:
             packs.append(pack)
@@ -121,6 +123,7 @@ def _read_pack(
     table: Mapping[str, Any],
     kinds: Kinds[DriverKind],
     profiles: Mapping[str, CellProfile | None],
+    relays: Mapping[str, RelaySettings | None],
     place: Place,
 ) -> tuple[Values, PackSettings | None]:
     """Return the good values, and the pack if all of it is good."""
@@ -155,6 +158,7 @@ def _read_pack(
         board=board,
         bms_soc=BmsSoc(options.bms_soc),
         heater=heater,
+        relay=relay_of(table, relays, place),
         warnings=doubts(cell or CHEMISTRIES[options.chemistry], parameters, board),
     )
 

@@ -16,10 +16,10 @@ from cellwarden.config.keys import (
     CONTROLLER_HINTS,
     CONTROLLER_KEYS,
     OUTPUT_KEYS,
-    keys_of,
 )
 from cellwarden.config.kinds import Kinds
 from cellwarden.config.packs import read_packs
+from cellwarden.config.relays import read_relays
 from cellwarden.config.settings import (
     BankOptions,
     ControllerOptions,
@@ -31,7 +31,6 @@ from cellwarden.config.tables import (
     Place,
     Problems,
     build,
-    read_known,
     read_table,
     refuse_unknown,
     table_at,
@@ -50,8 +49,7 @@ SYSTEM_FOLDER = Path("/etc")
 LARGEST_FILE = 1_000_000
 """Bytes; whatever is larger is no configuration."""
 
-_TABLES = ("controller", "bank", "pack", "cell_profile", "output")
-_OTHER_OUTPUT_KEYS = tuple(key for key in OUTPUT_KEYS if key.name != "plugin")
+_TABLES = ("controller", "bank", "pack", "cell_profile", "relay", "output")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -94,10 +92,12 @@ def check(data: Mapping[str, Any], host: Host, source: str = "") -> Settings:
     controller = _read_controller(data, problems)
     profiles = read_profiles(data, problems)
     bank = _read_bank(data, problems)
+    relays = read_relays(data, Kinds("relay", host.relays(), host), problems)
     packs = read_packs(
         data,
         Kinds("driver", host.drivers(), host),
         profiles,
+        relays,
         problems,
         series=bank is not None and bank.shape == "series",
     )
@@ -165,17 +165,11 @@ def _read_outputs(
 def _read_output(
     table: Mapping[str, Any], kinds: Kinds[OutputKind], place: Place
 ) -> OutputSettings | None:
-    kind = kinds.find(table, "plugin", place)
-    own_keys = keys_of(kind.options) if kind else ()
-    keys = (*_OTHER_OUTPUT_KEYS, *own_keys)
-    values = read_known(table, keys, place)
-    if kind is None:  # whether a key is unknown, only the plugin can say
+    found = kinds.read(table, "plugin", OutputOptions, OUTPUT_KEYS, place, CONTROLLER_HINTS)
+    if found is None:
         return None
-    values["plugin"] = kind.name
-    refuse_unknown(table, {"plugin", *(key.name for key in keys)}, place, CONTROLLER_HINTS)
-    common = build(OutputOptions, OUTPUT_KEYS, values, table, place)
-    options: Any = build(kind.options, own_keys, values, table, place)
-    if common is None or options is None or not common.enabled:
+    kind, common, options = found
+    if not common.enabled:
         return None
     return OutputSettings(
         name=common.name or kind.name, output=kind, options=options, may_ask=common.may_ask

@@ -16,10 +16,11 @@ from cellwarden.config.keys import (
     OUTPUT_KEYS,
     PACK_KEYS,
     PARAMETER_KEYS,
+    RELAY_KEYS,
     Key,
     keys_of,
 )
-from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.hooks import DriverKind, OutputKind, RelayKind
 from cellwarden.host import Host
 
 Schema = dict[str, Any]
@@ -29,7 +30,7 @@ TYPE_NAMES: Mapping[type, str] = {int: "integer", float: "number", bool: "boolea
 
 
 def schema(host: Host) -> Schema:
-    """Return the schema with every driver and output that is installed."""
+    """Return the schema with every driver, output and relay that is installed."""
     parameters = _table(PARAMETER_KEYS, "what the engine works with; defaults by chemistry")
     heating = _table(HEATING_KEYS, "its heater; leave the table out where there is none")
     packs = _tables(
@@ -49,6 +50,7 @@ def schema(host: Host) -> Schema:
                 "description": "cells by their data sheets, by name",
                 "additionalProperties": _table(CELL_KEYS, "a cell by its data sheet"),
             },
+            "relay": _tables("kind", RELAY_KEYS, host.relays(), {}),
             "output": outputs,
         },
         "required": ["pack"],
@@ -59,7 +61,7 @@ def schema(host: Host) -> Schema:
 def _tables(
     chooser: str,
     common: Sequence[Key],
-    kinds: Mapping[str, DriverKind] | Mapping[str, OutputKind],
+    kinds: Mapping[str, DriverKind] | Mapping[str, OutputKind] | Mapping[str, RelayKind],
     more: Mapping[str, Schema],
 ) -> Schema:
     """Return an array of tables whose further keys depend on the key `chooser`."""

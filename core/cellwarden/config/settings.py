@@ -6,7 +6,7 @@ from typing import Any
 
 from cellwarden.config.options import option, short_name
 from cellwarden.engine.heater_rules import HeaterSettings
-from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.hooks import DriverKind, OutputKind, RelayKind
 from cellwarden.model import BmsSoc, Chemistry, HardwareModel, Parameters
 from cellwarden.model.catalog import Curve
 
@@ -224,6 +224,28 @@ class OutputOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayOptions:
+    """The common keys of a `[[relay]]` table; the kind's own keys stand beside them."""
+
+    name: str = option(
+        help="short name, by which relay in a [pack.heating] takes it",
+        check=short_name,
+        example="heater",
+    )
+    kind: str = option(help="what switches it", example="gpio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """One relay, checked and ready to be built."""
+
+    name: str
+    kind: RelayKind
+    options: Any
+    """An instance of `kind.options`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackSettings:
     """One pack, checked and ready to be built."""
 
@@ -244,6 +266,8 @@ class PackSettings:
     bms_soc: BmsSoc = BmsSoc.START
     heater: HeaterSettings | None = None
     """None: the file says of none."""
+    relay: RelaySettings | None = None
+    """What switches the heater; None: its BMS does."""
     warnings: tuple[str, ...] = ()
     """What is allowed and yet probably not meant."""
 

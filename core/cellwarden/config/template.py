@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cellwarden.config.heating import HEATING_KEYS
@@ -13,12 +14,13 @@ from cellwarden.config.keys import (
     OUTPUT_KEYS,
     PACK_KEYS,
     PARAMETER_KEYS,
+    RELAY_KEYS,
     Key,
     keys_of,
 )
 from cellwarden.config.values import range_text, show, toml
 from cellwarden.errors import ConfigError
-from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.hooks import DriverKind, OutputKind, RelayKind
 from cellwarden.host import Host, choose
 from cellwarden.model import preset
 
@@ -35,6 +37,9 @@ _HEAD = """\
 """
 _HEATING_HEAD = """\
 # A heater of this pack, switched by the BMS or a relay: remove the `# ` of the keys you need.
+"""
+_RELAY_HEAD = """\
+# What switches a heater that does not hang on its BMS, named by `relay` in its [pack.heating].
 """
 _PARAMETERS_HEAD = """\
 # What the engine protects this pack by, and what it asks the inverter for. The values shown
@@ -66,6 +71,7 @@ def template(host: Host, *, drivers: Sequence[str] = (), outputs: Sequence[str] 
             blocks += [
                 _parameters(),
                 _commented(_HEATING_HEAD, "[pack.heating]", HEATING_KEYS),
+                *([_relay(relays)] if (relays := host.relays()) else ()),
                 _commented(_CELLS_HEAD, "[cell_profile.my_cell]", CELL_KEYS),
             ]
     for number, name in enumerate(outputs):
@@ -94,6 +100,18 @@ def _output(kind: OutputKind, number: int, offered: Collection[str]) -> str:
     if number:
         live["name"] = _nth(kind.name, number)
     return _table("[[output]]", keys, live, {"plugin": offered}, explained=number == 0)
+
+
+def _relay(kinds: Mapping[str, RelayKind]) -> str:
+    """Return a commented table of the first kind, naming the others."""
+    kind = next(iter(kinds.values()))
+    common = tuple(
+        replace(key, option=replace(key.option, example=kind.name, choices=tuple(kinds)))
+        if key.name == "kind"
+        else key
+        for key in RELAY_KEYS
+    )
+    return _commented(_RELAY_HEAD, "[[relay]]", (*common, *keys_of(kind.options)))
 
 
 def _table(
@@ -152,9 +170,10 @@ def _commented(head: str, title: str, keys: Sequence[Key]) -> str:
     """Return a table that is not there unless somebody removes its `# `."""
     lines = [f"{head}# {title}"]
     for key in keys:
-        value = "" if key.default is None else f" {toml(key.default)}"
-        value = f" {toml(key.option.example)}" if key.required else value
-        lines.append(f"# {key.name} ={value}".ljust(42) + f"# {key.option.help}")
+        shown = key.option.example if key.default is None else key.default
+        value = "" if shown is None else f" {toml(shown)}"
+        choices = f": {', '.join(key.choices)}" if key.choices else ""
+        lines.append(f"# {key.name} ={value}".ljust(42) + f"# {key.option.help}{choices}")
     return "\n".join([*lines, ""])
 
 

@@ -67,7 +67,8 @@ def observe(
     reading = state.reading
     if state.phase is not PackPhase.ONLINE or reading is None:
         return stats._replace(last=None, heat=None)
-    stats = _devices(stats, reading, now_s)
+    heater_on = reading.heating if state.heating is None else state.heating.active
+    stats = _devices(stats, reading, heater_on, now_s)
     sample = _sample(reading, state, now_s)
     if sample is None:
         return stats._replace(last=None)
@@ -330,8 +331,8 @@ def _charges(
     return which, middle, charges
 
 
-def _devices(stats: PackStats, reading: Reading, now_s: float) -> PackStats:
-    """Take what the BMS tells of itself: runtime, sensors, heater."""
+def _devices(stats: PackStats, reading: Reading, heater_on: bool | None, now_s: float) -> PackStats:
+    """Take what the BMS tells of itself: runtime, sensors; and the heater, by BMS or relay."""
     runtime_s, reboots = reading.runtime_s, stats.reboots_s
     if runtime_s is not None:
         if stats.runtime_s is not None and runtime_s < stats.runtime_s - 60.0:
@@ -343,7 +344,7 @@ def _devices(stats: PackStats, reading: Reading, now_s: float) -> PackStats:
         reboots_s=reboots,
         sensors=_sensors(stats.sensors, reading, now_s),
         frozen=_frozen(stats.frozen, reading, now_s),
-        heat=_heat(stats, reading, now_s),
+        heat=_heat(stats, reading, heater_on, now_s),
     )
 
 
@@ -381,15 +382,15 @@ def _frozen(track: Track | None, reading: Reading, now_s: float) -> Track | None
     return Track(total, track.since_s, min(track.low, current_a), max(track.high, current_a))
 
 
-def _heat(stats: PackStats, reading: Reading, now_s: float) -> Heat | None:
+def _heat(stats: PackStats, reading: Reading, on: bool | None, now_s: float) -> Heat | None:
     known = [t for t in reading.temperatures_c if t is not None]
-    if reading.heating is None or not known:
+    if on is None or not known:
         return None
     coldest_c = min(known)
     before = stats.heat
-    if before is not None and before.on == reading.heating:
+    if before is not None and before.on == on:
         return before._replace(highest_c=max(before.highest_c, coldest_c))
     step_a = None
     if before is not None and stats.last is not None and reading.current_a is not None:
         step_a = reading.current_a - stats.last.current_a
-    return Heat(reading.heating, now_s, coldest_c, step_a, coldest_c)
+    return Heat(on, now_s, coldest_c, step_a, coldest_c)

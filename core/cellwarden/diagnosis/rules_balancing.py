@@ -6,7 +6,7 @@ from cellwarden.diagnosis import procedures
 from cellwarden.diagnosis.memory import HIGH
 from cellwarden.diagnosis.rule import Clue, Look, Rule, by_size
 from cellwarden.diagnosis.rules_cells import low_capacities
-from cellwarden.model import Urgency
+from cellwarden.model import AlarmKind, Urgency
 
 # All thresholds are ours where no requirement is named.
 IDLE_TIMES = 3.0
@@ -117,6 +117,13 @@ def _never_stops(look: Look) -> Iterator[Clue]:
         )
 
 
+def _told_by_engine(look: Look) -> Iterator[Clue]:
+    """Yield what the engine finds of a heater that it switches: it gives up before others see."""
+    for alarm in look.state.alarms:
+        if alarm.kind is AlarmKind.HEATER:
+            yield Clue(alarm.where, alarm.text, 0.9, Urgency.SOON)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         code="balancer-idle",
@@ -146,6 +153,15 @@ RULES: tuple[Rule, ...] = (
         found_within="45 min of heating",
         procedure=procedures.HEATER,
         find=_no_heat,
+    ),
+    Rule(
+        code="heater-fault",
+        means="the heater does not do what the engine wants of it",
+        rests_on="the alarm: it does not warm by 1 K in 30 min, its relay is not where it was told"
+        " to be or is not heard for 1 min, or it warms while it should be off (R36a)",
+        found_within="31 min; a relay: 2 min",
+        procedure=procedures.HEATER,
+        find=_told_by_engine,
     ),
     Rule(
         code="heater-never-stops",

@@ -1,4 +1,4 @@
-"""What a heating film may be: the limits of the board's output (R36)."""
+"""What a heater may be: the limits of the output that a film hangs on (R36), and when it works."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -13,14 +13,20 @@ MOST_W_BY_BOARD = {"JK-B2A8S20P": 100.0}
 class HeaterSettings:
     """One pack's heater, as its owner described it."""
 
-    film_ohm: float
-    """At 20 °C, as measured between its leads."""
+    film_ohm: float | None = None
+    """At 20 °C, as measured between its leads; None: it is not the pack that feeds it."""
+    mains_w: float | None = None
+    """What a heater takes that something else feeds, in place of `film_ohm`."""
+    relay: bool = False
+    """A relay switches it, whose state is read back; not the BMS."""
     most_w: float = MOST_W
     most_a: float = MOST_A
     soc_floor_percent: float = 30.0
     """The pack does not heat itself below this."""
     only_surplus: bool = False
     """Heat only with energy that would be fed in or lost."""
+    only_expected: bool = False
+    """Heat only ahead of charging that is expected, and during it."""
     charge_from: time | None = None
     """Local time of day from which charging is to be expected; with `charge_until`."""
     charge_until: time | None = None
@@ -41,10 +47,19 @@ class HeaterSettings:
 
     def power_w(self, volts: float | None) -> float | None:
         """Return the power at a pack voltage."""
+        if self.film_ohm is None:
+            return self.mains_w
         return None if volts is None else volts * volts / self.film_ohm
 
-    def too_much(self, volts: float) -> str | None:
-        """Return how the film breaks the output's limits at a pack voltage; None if it does not."""
+    def too_much(self, volts: float | None) -> str | None:
+        """Return how the film breaks the output's limits at a pack voltage; None if it does not.
+
+        What another source feeds does not depend on the pack's voltage.
+        """
+        if self.film_ohm is None:
+            return None
+        if volts is None:
+            return "the pack voltage is unknown"
         current_a, power_w = volts / self.film_ohm, volts * volts / self.film_ohm
         if current_a > self.most_a:
             return f"{current_a:.1f} A at {volts:.1f} V, the output bears {self.most_a:g} A"

@@ -66,6 +66,8 @@ class Heat(NamedTuple):
     """Since it was found not to warm; None while it is believed in."""
     deaf_s: float = 0.0
     """A relay is not where it was told to be."""
+    unheard_s: float = 0.0
+    """Nobody knows where the relay is."""
     late_s: float = 0.0
     """It is on although it is warm."""
     welded: bool = False
@@ -89,9 +91,11 @@ class Heater:
         """Return what is wanted and known after a reading."""
         passed_s = gap_s or 0.0
         coldest = view.temperature_min
-        active = view.reading.heating
-        if inputs.heater_relay_on is not None:
-            active = inputs.heater_relay_on
+        active = inputs.heater_relay_on
+        if active is None and not self._settings.relay:
+            active = view.reading.heating
+        if active is None and not inputs.acts:
+            active = False  # nobody switches it
         soc = gauge.soc_percent
         floor = self._settings.soc_floor_percent
         below = soc is not None and soc < floor + (RESUME_PERCENT if heat.floor else 0.0)
@@ -121,6 +125,8 @@ class Heater:
         if heat.deaf_s >= ANSWERS_S:
             where = "its relay does not close" if heat.wanted else "its relay does not open"
             faults.append(Fault(AlarmKind.HEATER, where, "the relay is where it was told to be"))
+        if heat.unheard_s >= ANSWERS_S:
+            faults.append(Fault(AlarmKind.HEATER, "its relay is not heard", "it is heard again"))
         if heat.late_s >= STOPS_S or heat.welded:
             faults.append(
                 Fault(
@@ -135,24 +141,30 @@ class Heater:
 
     def _stops(self, heat: Heat, view: View, gauge: Gauge, inputs: Inputs) -> Iterator[str]:
         """Yield what forbids heating."""
-        settings, volts, warmest = self._settings, view.voltage_v, view.temperature_max
+        settings, warmest = self._settings, view.temperature_max
         if warmest is None or None in view.reading.temperatures_c:
             yield "a battery sensor is not known"
         elif warmest.temperature_c >= HOT_C:
             yield f"{warmest.sensor} has {warmest.temperature_c:.1f} °C"
-        if volts is None:
-            yield "the pack voltage is unknown"
-        elif (too_much := settings.too_much(volts)) is not None:
+        if (too_much := settings.too_much(view.voltage_v)) is not None:
             yield too_much
         if heat.dead_s is not None:
             yield "the heater does not warm"
+        if heat.unheard_s >= ANSWERS_S:
+            yield "its relay is not heard"
         if inputs.surplus is not True:
             if settings.only_surplus:
                 yield "waits for surplus"
-            if gauge.soc_percent is None:
-                yield "the SoC is unknown"
-            elif heat.floor:
-                yield f"SoC {gauge.soc_percent:.0f} %: not from a pack this empty"
+            yield from self._too_empty(heat, gauge)
+
+    def _too_empty(self, heat: Heat, gauge: Gauge) -> Iterator[str]:
+        """Yield why the pack has no energy left to heat itself with."""
+        if self._settings.film_ohm is None:
+            return  # something else feeds the heater
+        if gauge.soc_percent is None:
+            yield "the SoC is unknown"
+        elif heat.floor:
+            yield f"SoC {gauge.soc_percent:.0f} %: not from a pack this empty"
 
     def _wish(self, heat: Heat, view: View, inputs: Inputs) -> tuple[bool, str]:
         """Return whether it should be warmer, and why."""
@@ -166,6 +178,8 @@ class Heater:
             if heat.wanted or needs_s >= expected_s:
                 return True, "warm by the time charging begins"
             return False, f"begins {(expected_s - needs_s) / 3600:.1f} h from now"
+        if self._settings.only_expected:
+            return False, "no charge is expected"
         if coldest_c < self._cold_c or heat.wanted:
             return True, f"to {self._warm_c:g} °C, charging is off until then"
         return False, f"not below {self._cold_c:g} °C"
@@ -192,11 +206,13 @@ class Heater:
             else self._while_off(heat, view, coldest_c, passed_s)
         )
         relay = inputs.heater_relay_on
+        unheard = relay is None and self._settings.relay and inputs.acts
         deaf = relay is not None and relay is not heat.wanted
         late = active is True and coldest_c > self._warm_c + STOPS_K
         dead_s = None if heat.dead_s is None else heat.dead_s + passed_s
         return heat._replace(
             deaf_s=heat.deaf_s + passed_s if deaf else 0.0,
+            unheard_s=heat.unheard_s + passed_s if unheard else 0.0,
             late_s=heat.late_s + passed_s if late else 0.0,
             dead_s=None if dead_s is not None and dead_s >= RETRY_S else dead_s,
         )

@@ -39,6 +39,7 @@ from cellwarden.model.reading import (
     LinkQuality,
     LogEntry,
     Reading,
+    Surplus,
 )
 from cellwarden.model.request import Outcome, Request, RequestKind, Step, Verdict
 from cellwarden.model.setting import SWITCHES, Setting, SettingValue
@@ -108,6 +109,7 @@ __all__ = [
     "Severity",
     "Standing",
     "Step",
+    "Surplus",
     "Switches",
     "Urgency",
     "Verdict",

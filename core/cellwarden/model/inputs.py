@@ -31,7 +31,9 @@ class Inputs:
     surplus: bool | None = None
     """Whether there is energy that would otherwise be fed in or lost."""
     heater_relay_on: bool | None = None
-    """What a relay that switches the heater reads back; None: there is none."""
+    """What the relay of the heater reads back; None: there is none, or it is not heard."""
+    acts: bool = True
+    """Whether what is wanted of the heater is done; False in mode `monitor`."""
     orders: Orders = NO_ORDERS
 
 

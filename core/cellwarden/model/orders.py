@@ -1,7 +1,8 @@
 """Orders: what people and systems want of the bank as a whole, kept by the controller itself.
 
 They only ever make the bank more careful or decide when it is charged; no order lifts a limit
-that the engine found.
+that the engine found. Two are no wish but news, for heaters: when charging is expected, and how
+much surplus there is.
 """
 
 from dataclasses import dataclass, field
@@ -43,6 +44,10 @@ class Orders:
     full_charge: Order | None = None
     """Charge to the very end once; its value is 1. The bank says when it is done."""
     mode: ChargeMode = ChargeMode.AUTOMATIC
+    charge_expected: Order | None = None
+    """Charging is expected for `value` in s, up to `until_s`."""
+    surplus_w: Order | None = None
+    """Generated and neither used nor stored, as somebody tells who knows."""
     out: frozenset[str] = field(default_factory=frozenset)
     """Packs that their owner has taken out."""
 

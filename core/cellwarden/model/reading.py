@@ -103,8 +103,18 @@ class ExternalMeasurement:
     """Its owner says that this is a shunt in the bank's own lead: good enough to count by."""
     heard_s: float
     """Controller time in s."""
-    surplus_w: float | None = None
-    """What is generated and neither used nor stored, where the source knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surplus:
+    """What is generated and neither used nor stored, as somebody measured it."""
+
+    source: str
+    """The name of the output that heard it."""
+    surplus_w: float
+    """What is fed into the grid, without what a battery gives to it; never negative."""
+    heard_s: float
+    """Controller time in s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

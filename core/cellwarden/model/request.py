@@ -49,6 +49,11 @@ class RequestKind(Enum):
     """`value` is a value of `ChargeMode`."""
     FULL_CHARGE = "full charge"
     """`value` True: charge to the very end once, whatever the target; False withdraws it."""
+    CHARGE_EXPECTED = "expected charge"
+    """`value` in min: charging is expected to begin so long from now, and to be possible for
+    `lasts_s` from then on."""
+    SURPLUS = "surplus power"
+    """`value` in W: generated and neither used nor stored now; it never counts for long."""
     RESET_SOC = "SoC reset"
     """`value` in %: a stated reset of one pack's estimate, or of every pack's."""
     RELEASE = "release of latched trips"
@@ -72,6 +77,8 @@ _OF_THE_CONTROLLER = frozenset(
         RequestKind.DISCHARGE_BLOCK,
         RequestKind.CHARGE_MODE,
         RequestKind.FULL_CHARGE,
+        RequestKind.CHARGE_EXPECTED,
+        RequestKind.SURPLUS,
         RequestKind.RESET_SOC,
         RequestKind.RELEASE,
         RequestKind.MEMBERSHIP,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from cellwarden.clock import Clock
 from cellwarden.model import BankState, Outcome, PackPhase, PackState, Reading, Request, RequestKind
 from cellwarden.runtime.gate import ControlGate
+from cellwarden.runtime.relays import Relays
 from cellwarden.runtime.rights import ENGINE, ENGINES_NAME
 
 LOG = logging.getLogger(__name__)
@@ -22,8 +23,10 @@ AGAIN_S = 10.0
 class Actor:
     """Asks for switches. Used on the control loop only."""
 
-    def __init__(self, gate: ControlGate, clock: Clock) -> None:
+    def __init__(self, gate: ControlGate, clock: Clock, relays: Relays | None = None) -> None:
+        """`relays` switch the heaters of their packs; the BMSs of those are not asked to."""
         self._gate = gate
+        self._relays = relays
         self._clock = clock
         self._asked_s: dict[tuple[str, RequestKind], float] = {}
         self._told: dict[tuple[str, RequestKind], str] = {}
@@ -32,10 +35,14 @@ class Actor:
 
     def consider(self, state: BankState) -> None:
         """Ask for each switch that is not as the engine wants it."""
+        if self._relays is not None:
+            self._relays.consider(state)
         for pack in state.packs:
             if pack.phase is not PackPhase.ONLINE or pack.reading is None:
                 continue
             for kind, name in ENGINES_NAME.items():
+                if kind is RequestKind.HEATING_SWITCH and self._by_relay(pack.pack):
+                    continue
                 on = _is(kind, pack.reading)
                 if on:
                     self._gate.switches.seen_on((pack.pack, kind), pack.reading.heard_s)
@@ -44,6 +51,9 @@ class Actor:
                     self._ask(pack, kind, on=wanted)
                 else:
                     self._told.pop((pack.pack, kind), None)
+
+    def _by_relay(self, pack: str) -> bool:
+        return self._relays is not None and self._relays.switches(pack)
 
     def _wanted(self, pack: PackState, kind: RequestKind, name: str) -> bool | None:
         """Return what the engine wants of a switch, as far as it is its own."""

@@ -18,7 +18,7 @@ from cellwarden.engine import (
     EngineSettings,
     Shape,
 )
-from cellwarden.hooks import DriverContext, OutputContext
+from cellwarden.hooks import DriverContext, OutputContext, RelayContext
 from cellwarden.interfaces import Driver
 from cellwarden.links.ports import is_pattern
 from cellwarden.model import CHEMISTRIES
@@ -30,6 +30,7 @@ from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.identity import OnlyThisPack
 from cellwarden.runtime.outlets import NamedOutput
 from cellwarden.runtime.recognition import Recognition, off_for_s
+from cellwarden.runtime.relays import Hand, Relays, dead_man_s
 from cellwarden.runtime.rights import RIGHTS, Rights
 from cellwarden.runtime.search import SearchedPack
 from cellwarden.runtime.standing import with_standing
@@ -90,9 +91,34 @@ def build(
         gate=gate,
         clock=clock,
         poll_interval_s=options.poll_interval_s,
+        relays=_relays(settings, clock, audit),
     )
     controller.examiner = Examiner([_facts(pack) for pack in settings.packs], clock, saved)
     return controller
+
+
+def _relays(settings: Settings, clock: Clock, audit: Audit) -> Relays | None:
+    """Return the heaters' relays; None where there are none, and in mode `monitor`."""
+    options = settings.controller
+    if options.mode == "monitor":
+        return None
+    hands = [
+        Hand(
+            pack.relay.name,
+            pack.name,
+            plugins.build(
+                pack.relay.kind,
+                pack.relay.options,
+                RelayContext(name=pack.relay.name, pack=pack.name),
+            ),
+            clock=clock,
+            audit=audit,
+            dead_man_s=dead_man_s(options.poll_interval_s, options.effective_watchdog_s),
+        )
+        for pack in settings.packs
+        if pack.relay is not None
+    ]
+    return Relays(hands) if hands else None
 
 
 def _facts(pack: PackSettings) -> PackFacts:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from cellwarden.clock import Clock
 from cellwarden.engine import Bank, BankMemory, Engine, PackMemory
@@ -31,11 +30,13 @@ from cellwarden.replay.record import Decision, Setup, Step
 from cellwarden.runtime.actor import Actor
 from cellwarden.runtime.examiner import Examiner
 from cellwarden.runtime.gate import ControlGate
+from cellwarden.runtime.heater_world import HeaterWorld
 from cellwarden.runtime.keeper import Keeper
-from cellwarden.runtime.outlets import NamedOutput, Outlets, cancelled
+from cellwarden.runtime.outlets import GOODBYE_S, NamedOutput, Outlets, cancelled
 from cellwarden.runtime.polling import Poller
 from cellwarden.runtime.recognition import Recognition
 from cellwarden.runtime.recorder import Recorder
+from cellwarden.runtime.relays import Relays
 from cellwarden.runtime.supervisor import attempt, keep_running
 
 LOG = logging.getLogger(__name__)
@@ -78,8 +79,12 @@ class Controller:
         bank_memory: BankMemory | None = None,
         recognition: Recognition | None = None,
         standing: Callable[[Orders], Orders] = lambda orders: orders,
+        relays: Relays | None = None,
     ) -> None:
-        """`standing` adds the orders of the configuration to those that were given."""
+        """`standing` adds the orders of the configuration to those that were given.
+
+        `relays` switch heaters; they are obeyed in mode `control` only.
+        """
         self.clock = clock
         self.keeper = keeper
         self.state: BankState | None = None
@@ -109,7 +114,13 @@ class Controller:
             self.control_gate.reset_soc = self._reset_soc
             self.control_gate.release = self._release
         acts = self.control_gate is not None and self.control_gate.mode == "control"
-        self._actor = Actor(self.control_gate, clock) if self.control_gate and acts else None
+        self._relays = relays if acts else None
+        self._actor = (
+            Actor(self.control_gate, clock, self._relays) if self.control_gate and acts else None
+        )
+        self._heater_world = HeaterWorld(
+            [engine.settings for engine, _, _ in engines], speed=clock.speed
+        )
         self._interval_s = clock.real_s(poll_interval_s)
         self._patience_s = min(PATIENCE_S, 0.8 * self._interval_s)
         self._waiting_for: set[str] = set()
@@ -215,16 +226,18 @@ class Controller:
     def _inputs(self, engine: Engine, now_s: float) -> Inputs:
         """Return what is known for a pack besides its reading."""
         external, heater = self.outlets.reported(now_s), engine.settings.heater
-        expected_in_s = surplus = None
-        if heater is not None:  # its hours of charging are those of the clock on the wall
-            expected_in_s = heater.charge_expected_in_s(datetime.now().astimezone())
-            told = [e.surplus_w for e in external if e.surplus_w is not None]
-            surplus = max(told) >= heater.most_w if told else None
+        shunt_a = self._by_shunt(external)
+        if heater is None:
+            return Inputs(external=external, shunt_current_a=shunt_a, orders=self.orders)
+        world, relays = self._heater_world, self._relays
+        surplus = world.surplus(self.orders, self.outlets.surplus(), now_s)
         return Inputs(
             external=external,
-            shunt_current_a=self._by_shunt(external),
-            charge_expected_in_s=expected_in_s,
+            shunt_current_a=shunt_a,
+            charge_expected_in_s=world.charge_expected_in_s(heater, self.orders, now_s),
             surplus=surplus,
+            heater_relay_on=None if relays is None else relays.is_on(engine.pack),
+            acts=self._actor is not None,
             orders=self.orders,
         )
 
@@ -356,6 +369,8 @@ class Controller:
         ]
         if self.control_gate is not None:
             self.control_gate.start()
+        if self._relays is not None:
+            self._relays.start()
         self.outlets.start()
         try:
             await asyncio.sleep(0)  # let the pollers open what opens at once
@@ -380,12 +395,16 @@ class Controller:
             self._deadline.cancel()
         self._stopping = True
         self.outlets.ending()
+        if self._relays is not None:
+            self._relays.stop()
         if self.state is not None:
             self._publish(self._bank.stopping(self.state, self.clock.now_s()))
         if self.control_gate is not None:
             await self.control_gate.stop()  # a write that has begun comes to its end
         await cancelled(pollers)  # closes every link
         await self.outlets.goodbye()
+        if self._relays is not None and not await asyncio.to_thread(self._relays.join, GOODBYE_S):
+            LOG.error("a heater's relay could not be let go of: see to it that it is off")
         if self.keeper is not None:
             self.keeper.save(self.state, durable=True, final=True)
 

@@ -7,7 +7,7 @@ output may live on the same event loop (control) or on another thread's loop (te
 import asyncio
 
 from cellwarden.clock import Clock
-from cellwarden.model import BankState, ExternalMeasurement
+from cellwarden.model import BankState, ExternalMeasurement, Surplus
 
 
 class Mailbox:
@@ -16,6 +16,8 @@ class Mailbox:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._reported: dict[str, ExternalMeasurement] = {}
+        self.surplus: Surplus | None = None
+        """The newest that was reported, however old."""
         self._state: BankState | None = None
         self._taken: BankState | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -55,6 +57,10 @@ class Mailbox:
     def report(self, measurement: ExternalMeasurement) -> None:
         """Hand in what one of the output's peers measured; from any thread."""
         self._reported[measurement.source] = measurement
+
+    def report_surplus(self, surplus: Surplus) -> None:
+        """Hand in how much surplus a peer measures; from any thread."""
+        self.surplus = surplus
 
     def reported(self, since_s: float) -> tuple[ExternalMeasurement, ...]:
         """Return the newest of each source, heard at `since_s` or later, and forget the others."""

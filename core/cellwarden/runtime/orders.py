@@ -16,6 +16,9 @@ class _Kind:
     """Of `Orders`."""
     unit: str
     most: float
+    lasts_s: float | None = None
+    """How long it stays where nobody says; None: until it is withdrawn."""
+    lasts_at_most_s: float = math.inf
 
 
 _NUMBERS: Mapping[RequestKind, _Kind] = {
@@ -24,7 +27,21 @@ _NUMBERS: Mapping[RequestKind, _Kind] = {
     RequestKind.DISCHARGE_CURRENT_LIMIT: _Kind(field="discharge_current_a", unit="A", most=10_000),
     RequestKind.TARGET_SOC: _Kind(field="target_soc_percent", unit="%", most=100),
     RequestKind.RESERVE_SOC: _Kind(field="reserve_soc_percent", unit="%", most=100),
+    # Ours: a sun that is expected shines four hours; nobody knows it three days ahead.
+    RequestKind.CHARGE_EXPECTED: _Kind(
+        field="charge_expected",
+        unit="min",
+        most=3 * 1440,
+        lasts_s=4 * 3600.0,
+        lasts_at_most_s=86_400,
+    ),
+    # Ours: clouds come within minutes.
+    RequestKind.SURPLUS: _Kind(
+        field="surplus_w", unit="W", most=100_000, lasts_s=300.0, lasts_at_most_s=900.0
+    ),
 }
+_NEWS = frozenset({"charge_expected", "surplus_w"})
+"""No wishes, but what somebody knows."""
 _FLAGS: Mapping[RequestKind, str] = {
     RequestKind.CHARGE_BLOCK: "charge_block",
     RequestKind.DISCHARGE_BLOCK: "discharge_block",
@@ -83,8 +100,7 @@ class OrderBook:
         if value is None:
             self._kept.pop(key, None)
         else:
-            until_s = None if request.lasts_s is None else now_s + request.lasts_s
-            self._kept[key] = _Kept(value, request.who, until_s)
+            self._kept[key] = _begun(request, value, now_s)
         return Outcome(verdict=Verdict.APPLIED, reason=_text(request, kept))
 
     def withdraw(self, kind: RequestKind) -> None:
@@ -93,8 +109,8 @@ class OrderBook:
 
     def _problem(self, request: Request, now_s: float) -> str | None:
         kind, value = request.kind, request.value
-        if request.lasts_s is not None and not 0 < request.lasts_s < math.inf:
-            return "lasts_s must be a time in s, greater than 0"
+        if problem := _wrong_time(request):
+            return problem
         if kind is RequestKind.MEMBERSHIP:
             if request.pack not in self._packs:
                 names = ", ".join(sorted(self._packs))
@@ -183,11 +199,38 @@ class OrderBook:
             except (TypeError, ValueError, KeyError):
                 lost.append(key)
                 continue
+            if off_s is None and key in _NEWS:
+                continue  # how old it is by now nobody knows
             if key.startswith(_OUT) and key.removeprefix(_OUT) not in self._packs:
                 lost.append(key)
             elif kept.until_s is None or kept.until_s > now_s:
                 self._kept[key] = kept
         return lost
+
+
+def _wrong_time(request: Request) -> str | None:
+    """Return what is wrong with the time that an order is to last, None if nothing is."""
+    kind, lasts_s = request.kind, request.lasts_s
+    if lasts_s is None:
+        return None
+    if not 0 < lasts_s < math.inf:
+        return "lasts_s must be a time in s, greater than 0"
+    longest_s = _NUMBERS[kind].lasts_at_most_s if kind in _NUMBERS else math.inf
+    return f"{kind.value}: lasts_s is at most {longest_s:g} s" if lasts_s > longest_s else None
+
+
+def _begun(request: Request, value: float | str, now_s: float) -> _Kept:
+    """Return what is kept of a request: how long an order stays depends on its kind."""
+    kind = _NUMBERS.get(request.kind)
+    lasts_s = request.lasts_s
+    if lasts_s is None and kind is not None:
+        lasts_s = kind.lasts_s
+    if lasts_s is None:
+        return _Kept(value, request.who, None)
+    if request.kind is RequestKind.CHARGE_EXPECTED:
+        assert isinstance(value, float)
+        return _Kept(lasts_s, request.who, now_s + 60 * value + lasts_s)
+    return _Kept(value, request.who, now_s + lasts_s)
 
 
 _FIELDS = frozenset({kind.field for kind in _NUMBERS.values()} | set(_FLAGS.values()) | {_MODE})

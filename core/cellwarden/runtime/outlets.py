@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cellwarden.clock import Clock
 from cellwarden.interfaces import Gate, Output
-from cellwarden.model import BankState, ExternalMeasurement
+from cellwarden.model import BankState, ExternalMeasurement, Surplus
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden.runtime.supervisor import TelemetryThread, attempt, keep_running
 
@@ -72,6 +72,10 @@ class Outlets:
         return tuple(
             measured for _, mailbox in self._outputs for measured in mailbox.reported(since_s)
         )
+
+    def surplus(self) -> Iterator[Surplus | None]:
+        """Yield the newest surplus that the peers of each output measured, however old."""
+        return (mailbox.surplus for _, mailbox in self._outputs)
 
     def status(self) -> dict[str, Mapping[str, object]]:
         """Return what each output says of its own peer."""

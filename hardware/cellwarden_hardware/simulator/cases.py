@@ -320,6 +320,7 @@ CASES: tuple[Case, ...] = (
         within_s=1.5 * HOUR_S,
         shams=(Sham(text="a slow heater", story=stories.heater(3.0, step_a=3.0)),),
     ),
+    _told("heater-fault", AlarmKind.HEATER),
     Case(
         code="heater-never-stops",
         tell=stories.heater_on,

@@ -10,13 +10,15 @@ class Heater:
         """What somebody asked for."""
         self.welded = False
         """Its switch does not open any more."""
+        self.stuck_open = False
+        """Its switch does not close any more."""
         self.dead = False
         """The film is torn: nothing flows, whatever the switch does."""
 
     @property
     def closed(self) -> bool:
         """Whether the switch is closed, as it reads back."""
-        return self.ordered or self.welded
+        return self.welded or (self.ordered and not self.stuck_open)
 
     def current_a(self, pack_v: float) -> float:
         """Return what the film draws at a pack voltage."""

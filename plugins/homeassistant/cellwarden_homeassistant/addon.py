@@ -12,7 +12,7 @@ from cellwarden.config.keys import PARAMETER_KEYS, Key
 from cellwarden.config.values import toml
 from cellwarden.errors import ConfigError
 from cellwarden.host import Host
-from cellwarden_homeassistant.addon_schema import all_keys
+from cellwarden_homeassistant.addon_schema import HEATER_KEYS, HEATER_PREFIX, all_keys
 
 OPTIONS = Path("/data/options.json")
 FILE = Path("/data/cellwarden.toml")
@@ -28,9 +28,9 @@ Table = dict[str, Any]
 def configuration(options: Mapping[str, Any], host: Host, mqtt: Mapping[str, Any] | None) -> str:
     """Return the configuration file for the add-on's options.
 
-    `mqtt` is what the Supervisor tells of its broker: it fills in for a homeassistant output that
-    names no host. ConfigError for options of the wrong shape; what they say is checked by
-    `config check` like any file.
+    `mqtt` is what the Supervisor tells of its broker: it fills in for a homeassistant output, and
+    for a relay at a broker, that names no host. ConfigError for options of the wrong shape; what
+    they say is checked by `config check` like any file.
     """
     known = all_keys(host)
     unknown = sorted(options.keys() - known.keys())
@@ -40,12 +40,20 @@ def configuration(options: Mapping[str, Any], host: Host, mqtt: Mapping[str, Any
     lines += _lines("[bank]", _table(options, "bank", known))
     for pack in _tables(options, "packs", known):
         parameters = {key.name: pack.pop(key.name) for key in PARAMETER_KEYS if key.name in pack}
+        heating = {
+            key.name.removeprefix(HEATER_PREFIX): pack.pop(key.name)
+            for key in HEATER_KEYS
+            if key.name in pack
+        }
         lines += _lines("[[pack]]", pack)
-        if parameters:
-            lines += _lines("[pack.parameters]", parameters)
+        for name, table in (("parameters", parameters), ("heating", heating)):
+            if table:
+                lines += _lines(f"[pack.{name}]", table)
     for profile in _tables(options, "cell_profiles", known):
         name = profile.pop("name", "")
         lines += _lines(f"[cell_profile.{toml(str(name))}]", profile)
+    for relay in _tables(options, "relays", known):
+        lines += _lines("[[relay]]", _with_broker(relay, mqtt))
     for output in _tables(options, "outputs", known):
         lines += _lines("[[output]]", _with_broker(output, mqtt))
     return "\n".join(lines) + "\n"
@@ -98,21 +106,22 @@ def _lines(head: str, table: Mapping[str, Any]) -> list[str]:
     return [head, *(f"{name} = {toml(value)}" for name, value in table.items()), ""]
 
 
-def _with_broker(output: Table, mqtt: Mapping[str, Any] | None) -> Table:
-    """Return an output with the Supervisor's broker where it names none."""
-    if not needs_broker(output) or mqtt is None:
-        return output
+def _with_broker(table: Table, mqtt: Mapping[str, Any] | None) -> Table:
+    """Return an output or a relay with the Supervisor's broker where it needs one."""
+    if not needs_broker(table) or mqtt is None:
+        return table
     broker: Table = {"host": str(mqtt["host"]), "port": int(mqtt["port"])}
     if mqtt.get("ssl"):
         broker["tls"] = True
     if mqtt.get("username"):
         broker |= {"username_env": USERNAME, "password_env": PASSWORD}
-    return output | broker
+    return table | broker
 
 
-def needs_broker(output: Mapping[str, Any]) -> bool:
-    """Return whether an output is to use the broker that Home Assistant uses."""
-    return output.get("plugin") == "homeassistant" and not output.get("host")
+def needs_broker(table: Mapping[str, Any]) -> bool:
+    """Return whether an output or a relay is to use the broker that Home Assistant uses."""
+    speaks_mqtt = table.get("plugin") == "homeassistant" or table.get("kind") == "mqtt"
+    return speaks_mqtt and not table.get("host")
 
 
 def broker_of_the_supervisor(url: str = SUPERVISOR) -> Mapping[str, Any]:
@@ -139,10 +148,9 @@ def write(options_file: Path, file: Path, host: Host, supervisor: str = SUPERVIS
         raise ConfigError(f"{options_file} cannot be read: {error}") from error
     if not isinstance(options, dict):
         raise ConfigError(f"{options_file}: the options must be a table")
-    outputs = options.get("outputs") or []
-    asks = isinstance(outputs, list) and any(
-        isinstance(output, dict) and needs_broker(output) for output in outputs
-    )
+    found = [options.get("relays"), options.get("outputs")]
+    tables = [table for tables in found if isinstance(tables, list) for table in tables]
+    asks = any(isinstance(table, dict) and needs_broker(table) for table in tables)
     mqtt = broker_of_the_supervisor(supervisor) if asks else None
     text = configuration(options, host, mqtt)
     if mqtt is not None and mqtt.get("username"):

@@ -2,13 +2,16 @@
 
 The Supervisor knows texts, whole numbers, numbers, yes or no, and lists of words. It knows no
 negative bounds, and its older versions no table in a table in a list: a pack's parameters stand
-beside its other keys. What it cannot check, `config check` does at the start.
+beside its other keys, and those of its heater too, as `heating_...`. What it cannot check, `config
+check` does at the start.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cellwarden import __version__
+from cellwarden.config.heating import HEATING_KEYS
 from cellwarden.config.keys import (
     BANK_KEYS,
     CELL_KEYS,
@@ -16,6 +19,7 @@ from cellwarden.config.keys import (
     OUTPUT_KEYS,
     PACK_KEYS,
     PARAMETER_KEYS,
+    RELAY_KEYS,
     Key,
     keys_of,
 )
@@ -26,11 +30,14 @@ Element = str | list[str]
 SLUG = "cellwarden"
 OWN_FOLDERS = ("state_dir", "runtime_dir")
 """Keys that the add-on sets itself: only its own folders outlive it."""
+HEATER_PREFIX = "heating_"
+HEATER_KEYS = tuple(replace(key, name=HEATER_PREFIX + key.name) for key in HEATING_KEYS)
 TABLES = {
     "controller": "The controller itself",
     "bank": "The packs as one battery: [bank]",
-    "packs": "One entry for each pack: [[pack]] and its [pack.parameters] in one",
+    "packs": "One entry for each pack: [[pack]], [pack.parameters] and [pack.heating] in one",
     "cell_profiles": "Cells by their data sheets: [cell_profile.NAME]",
+    "relays": "One entry for each relay that switches a heater: [[relay]]",
     "outputs": "One entry for each system that is told: [[output]]",
 }
 
@@ -66,6 +73,7 @@ def addon_config(host: Host) -> dict[str, Any]:
                 }
             ],
             "cell_profiles": [],
+            "relays": [],
             "outputs": [{"plugin": "homeassistant"}],
         },
         "schema": options_schema(host),
@@ -80,6 +88,7 @@ def options_schema(host: Host) -> dict[str, Any]:
         "bank": _table(tables["bank"]),
         "packs": [_table(tables["packs"])],
         "cell_profiles": [{"name": "str", **_table(tables["cell_profiles"])}],
+        "relays": [_table(tables["relays"])],
         "outputs": [_table(tables["outputs"])],
     }
 
@@ -110,8 +119,11 @@ def all_keys(host: Host) -> dict[str, dict[str, list[Key]]]:
     drivers = [keys_of(kind.options) for kind in host.drivers().values()]
     outputs = [keys_of(kind.options) for kind in host.outputs().values()]
     own = [key for key in CONTROLLER_KEYS if key.name not in OWN_FOLDERS]
-    packs = _by_name([PACK_KEYS, *drivers, PARAMETER_KEYS], common=1)
+    relays = [keys_of(kind.options) for kind in host.relays().values()]
+    packs = _by_name([PACK_KEYS, *drivers, PARAMETER_KEYS, HEATER_KEYS], common=1)
     packs["driver"] = [_chooser(packs["driver"][0], tuple(host.drivers()))]
+    switched = _by_name([RELAY_KEYS, *relays], common=1)
+    switched["kind"] = [_chooser(switched["kind"][0], tuple(host.relays()))]
     named = _by_name([OUTPUT_KEYS, *outputs], common=1)
     named["plugin"] = [_chooser(named["plugin"][0], tuple(host.outputs()))]
     return {
@@ -119,6 +131,7 @@ def all_keys(host: Host) -> dict[str, dict[str, list[Key]]]:
         "bank": _by_name([BANK_KEYS], common=1),
         "packs": packs,
         "cell_profiles": _by_name([CELL_KEYS], common=1),
+        "relays": switched,
         "outputs": named,
     }
 

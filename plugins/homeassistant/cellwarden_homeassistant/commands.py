@@ -40,7 +40,7 @@ def requests(
     if command is None:
         raise CommandRefused("this is no control")
     text = _text(payload)
-    value, lasts_s = _value(control, command, text, lasts_s)
+    value, lasts_s = _value(control, command, text, command.lasts_s or lasts_s)
     ends = command.ends and value is not None and value != ChargeMode.AUTOMATIC.value
     return tuple(
         Request(

@@ -1,4 +1,4 @@
-"""The settings of this output, and how its password is read."""
+"""The settings of the output and of a relay at a broker, and how a password is read."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ def _host_problem(host: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomeAssistantOptions:
-    """The keys of an `[[output]]` table with `plugin = "homeassistant"`."""
+class BrokerOptions:
+    """Where the broker is, and how to log in there."""
 
     host: str = option(
         "localhost", help="MQTT broker, name or address", check=_host_problem, example="192.0.2.10"
@@ -59,48 +59,7 @@ class HomeAssistantOptions:
         None, help="environment variable that holds the password, instead of password_file"
     )
     client_id: str | None = option(
-        None, help="must be the only one of its kind at the broker; default cellwarden-<node_id>"
-    )
-    node_id: str | None = option(
-        None,
-        help="names this bank in topics and ids, for good; default from the bank's name",
-        example="battery",
-    )
-    discovery_prefix: str = option(
-        "homeassistant", help="as set in Home Assistant's MQTT integration", check=_topic_problem
-    )
-    base_topic: str = option(
-        "cellwarden", help="states and availability are published below it", check=_topic_problem
-    )
-    birth_topic: str = option(
-        "homeassistant/status",
-        help="where Home Assistant says online after its start",
-        check=_topic_problem,
-    )
-    publish_interval_s: float = option(
-        5.0,
-        help="time between two states of a device; alarms and stops are told at once",
-        unit="s",
-        minimum=1,
-        maximum=60,
-    )
-    cells_interval_s: float = option(
-        10.0, help="time between two values of a cell", unit="s", minimum=1, maximum=600
-    )
-    slow_interval_s: float = option(
-        60.0,
-        help="time between two values of counters, ages and lasting estimates",
-        unit="s",
-        minimum=1,
-        maximum=60,
-    )
-    orders_last_s: float = option(
-        900.0,
-        help="limits, targets, blocks and charge modes that came over MQTT end by themselves after"
-        " this time unless they are repeated",
-        unit="s",
-        minimum=10,
-        maximum=86400,
+        None, help="must be the only one of its kind at the broker; made up if it is left out"
     )
     keepalive_s: int = option(
         30,
@@ -144,7 +103,80 @@ class HomeAssistantOptions:
             raise ConfigError(problems)
 
 
-def read_username(options: HomeAssistantOptions) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAssistantOptions(BrokerOptions):
+    """The keys of an `[[output]]` table with `plugin = "homeassistant"`."""
+
+    node_id: str | None = option(
+        None,
+        help="names this bank in topics and ids, for good; default from the bank's name",
+        example="battery",
+    )
+    discovery_prefix: str = option(
+        "homeassistant", help="as set in Home Assistant's MQTT integration", check=_topic_problem
+    )
+    base_topic: str = option(
+        "cellwarden", help="states and availability are published below it", check=_topic_problem
+    )
+    birth_topic: str = option(
+        "homeassistant/status",
+        help="where Home Assistant says online after its start",
+        check=_topic_problem,
+    )
+    publish_interval_s: float = option(
+        5.0,
+        help="time between two states of a device; alarms and stops are told at once",
+        unit="s",
+        minimum=1,
+        maximum=60,
+    )
+    cells_interval_s: float = option(
+        10.0, help="time between two values of a cell", unit="s", minimum=1, maximum=600
+    )
+    slow_interval_s: float = option(
+        60.0,
+        help="time between two values of counters, ages and lasting estimates",
+        unit="s",
+        minimum=1,
+        maximum=60,
+    )
+    orders_last_s: float = option(
+        900.0,
+        help="limits, targets, blocks and charge modes that came over MQTT end by themselves after"
+        " this time unless they are repeated",
+        unit="s",
+        minimum=10,
+        maximum=86400,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttRelayOptions(BrokerOptions):
+    """The keys of a `[[relay]]` table with `kind = "mqtt"`."""
+
+    command_topic: str = option(
+        help="where the switch is told on or off",
+        check=_topic_problem,
+        example="cmnd/heater/POWER",
+    )
+    state_topic: str = option(
+        help="where it says what it is", check=_topic_problem, example="stat/heater/POWER"
+    )
+    payload_on: str = option("ON", help="on, in commands and in states")
+    payload_off: str = option("OFF", help="off, likewise")
+    state_key: str | None = option(
+        None, help='key of a state that is JSON, such as "state" for Zigbee2MQTT'
+    )
+    availability_topic: str | None = option(
+        None,
+        help="where it says whether it is there, by a last will: then a state counts until a newer"
+        " one comes; without it a state is forgotten unless each order is answered by one",
+        check=_topic_problem,
+    )
+    payload_available: str = option("online", help="what it says there while it is")
+
+
+def read_username(options: BrokerOptions) -> str | None:
     """Return the username that the settings hold or point to, None if there is none.
 
     ConfigError if it cannot be read.
@@ -154,7 +186,7 @@ def read_username(options: HomeAssistantOptions) -> str | None:
     return read_secret("username", options.username_file, options.username_env)
 
 
-def read_password(options: HomeAssistantOptions) -> str | None:
+def read_password(options: BrokerOptions) -> str | None:
     """Return the password that the settings point to, None if they point to none.
 
     ConfigError, without the secret, if it cannot be read.

@@ -27,6 +27,10 @@ IDENTIFY = "identify"
 """Key of the button that asks nobody for anything: the answer says which pack it was."""
 MOST_AMPERES = 2000.0
 """Ours: twice what the largest bank of a house carries."""
+EXPECTED_LASTS_S = 4 * 3600.0
+"""Ours: so long a charge is possible once it is, where nobody says."""
+SURPLUS_LASTS_S = 300.0
+"""Ours: clouds come within minutes."""
 SAME_SETTING = 0.0005
 """Two settings closer than this are the same: half of the finest step of a device."""
 OUTCOMES = ("applied", "refused", "rolled back", "half done", "identified")
@@ -175,12 +179,20 @@ BANK_CONTROLS: tuple[Entity, ...] = (
             icon="mdi:battery-charging-100", needs_data=False),
     _button("full_charge_end", "End the full charge", _asks(RequestKind.FULL_CHARGE, press=False),
             icon="mdi:battery-charging-80", needs_data=False),
+    _number("charge_expected", "Charging expected in", i.charge_expected_min,
+            _asks(RequestKind.CHARGE_EXPECTED, ends=True, lasts_s=EXPECTED_LASTS_S), unit="min",
+            device_class="duration", precision=0, minimum=0, maximum=4320, step=1,
+            needs_data=False, enabled=False),
+    _number("surplus", "Surplus power for heaters", i.order("surplus_w"),
+            _asks(RequestKind.SURPLUS, ends=True, lasts_s=SURPLUS_LASTS_S), unit="W",
+            device_class="power", precision=0, minimum=0, maximum=100_000, step=1,
+            needs_data=False, enabled=False),
     _button("reset_soc", "Set state of charge to 100 %", _asks(RequestKind.RESET_SOC, press=100.0),
             icon="mdi:battery-check", category=CONFIG),
     _button("withdraw_orders", "Withdraw all orders", Command(kinds=(
         RequestKind.CHARGE_CURRENT_LIMIT, RequestKind.DISCHARGE_CURRENT_LIMIT,
         RequestKind.TARGET_SOC, RequestKind.RESERVE_SOC, RequestKind.CHARGE_BLOCK,
-        RequestKind.DISCHARGE_BLOCK,
+        RequestKind.DISCHARGE_BLOCK, RequestKind.CHARGE_EXPECTED, RequestKind.SURPLUS,
     )), icon="mdi:clipboard-remove-outline", needs_data=False),
 )
 

@@ -62,6 +62,8 @@ class Command:
     """What a switch asks for when it is turned off; None withdraws an order."""
     ends: bool = False
     """The order ends by itself unless it is repeated: an automation that died must not steer on."""
+    lasts_s: float | None = None
+    """How long, in s, where nobody says; None: as long as the configuration says for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

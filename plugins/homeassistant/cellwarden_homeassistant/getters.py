@@ -80,10 +80,9 @@ def bank_energy_kwh(name: str) -> Callable[[View], Value]:
 
 def heating(pack: PackState) -> Value:
     """Return whether the heater runs, by the BMS or by whatever switches it."""
-    told = None if pack.reading is None else pack.reading.heating
-    if told is None and pack.heating is not None:
+    if pack.heating is not None and pack.heating.active is not None:
         return pack.heating.active
-    return told
+    return None if pack.reading is None else pack.reading.heating
 
 
 def cell_voltage(which: str) -> Callable[[State], Value]:

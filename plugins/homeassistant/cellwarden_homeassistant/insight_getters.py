@@ -183,6 +183,14 @@ def order(name: str) -> Part:
     return get
 
 
+def charge_expected_min(bank: BankState) -> Value:
+    """Return in how many min charging begins that somebody told of; 0 while it is possible."""
+    told = bank.orders.charge_expected
+    if told is None or told.until_s is None:
+        return None
+    return max(told.until_s - told.value - bank.at_s, 0.0) / 60
+
+
 def ordered(name: str) -> Part:
     """Return a getter of whether an order is in effect."""
     return lambda bank: getattr(bank.orders, name) is not None

@@ -30,8 +30,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cellwarden.errors import LinkError
-from cellwarden_homeassistant.config import HomeAssistantOptions
-from cellwarden_homeassistant.message import OFFLINE, Message
+from cellwarden_homeassistant.config import BrokerOptions
+from cellwarden_homeassistant.message import Message
 
 LOG = logging.getLogger(__name__)
 
@@ -66,17 +66,20 @@ class MqttLink:
 
     def __init__(
         self,
-        options: HomeAssistantOptions,
+        options: BrokerOptions,
         *,
         client_id: str,
         password: str | None,
         username: str | None = None,
-        will_topic: str,
+        will: Message,
         subscriptions: Sequence[str],
         wanted: Callable[[str], bool],
         on_news: Callable[[], None],
     ) -> None:
-        """`wanted` sorts out what a wide subscription brings; `on_news` must not block."""
+        """`will` is what the broker says when we are gone without a goodbye.
+
+        `wanted` sorts out what a wide subscription brings; `on_news` must not block.
+        """
         self.broker = f"{options.host}:{options.port}"
         self.session = 0
         """Counts the sessions that became ready."""
@@ -92,7 +95,7 @@ class MqttLink:
         self._stopping = False
         self._network: threading.Thread | None = None
         self._options = options
-        self._identity = (client_id, username, password, will_topic)
+        self._identity = (client_id, username, password, will)
         self._version = (
             MQTTProtocolVersion.MQTTv311
             if options.protocol == "3.1.1"
@@ -120,7 +123,7 @@ class MqttLink:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.will_set(will, OFFLINE, qos=1, retain=True)
+        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         if username is not None:
             client.username_pw_set(username, password)
         if options.tls:

@@ -20,6 +20,7 @@ from cellwarden_homeassistant.config import (
 )
 from cellwarden_homeassistant.entity import Pace
 from cellwarden_homeassistant.link import Heard, MqttLink
+from cellwarden_homeassistant.message import OFFLINE, Message
 from cellwarden_homeassistant.meter import BankMeter, MeterFile
 from cellwarden_homeassistant.naming import names_of
 from cellwarden_homeassistant.publisher import Publisher
@@ -73,7 +74,7 @@ class HomeAssistantOutput:
             client_id=self._options.client_id or f"cellwarden-{self._names.node}",
             username=read_username(self._options),
             password=read_password(self._options),
-            will_topic=self._names.bridge_status,
+            will=Message(self._names.bridge_status, OFFLINE, qos=1),
             subscriptions=(
                 self._options.birth_topic,
                 self._names.bridge_status,

@@ -1,9 +1,16 @@
 """The hooks of this plugin: what it offers. Nothing is opened, paho is not imported."""
 
-from cellwarden.hooks import CommandKind, OutputContext, OutputKind, hookimpl
-from cellwarden.interfaces import Output
+from cellwarden.hooks import (
+    CommandKind,
+    OutputContext,
+    OutputKind,
+    RelayContext,
+    RelayKind,
+    hookimpl,
+)
+from cellwarden.interfaces import Output, Relay
 from cellwarden_homeassistant.cli import HOMEASSISTANT
-from cellwarden_homeassistant.config import HomeAssistantOptions
+from cellwarden_homeassistant.config import HomeAssistantOptions, MqttRelayOptions
 
 
 def _build(options: HomeAssistantOptions, context: OutputContext) -> Output:
@@ -22,6 +29,27 @@ def cellwarden_outputs() -> list[OutputKind]:
             options=HomeAssistantOptions,
             build=_build,
             control=False,
+            extra="homeassistant",
+        )
+    ]
+
+
+def _build_relay(options: MqttRelayOptions, context: RelayContext) -> Relay:
+    from cellwarden_homeassistant.mqtt_relay import MqttRelay  # noqa: PLC0415  # needs paho
+
+    return MqttRelay(options, context)
+
+
+@hookimpl
+def cellwarden_relays() -> list[RelayKind]:
+    """Return the switch at a broker."""
+    return [
+        RelayKind(
+            name="mqtt",
+            summary="a switch at an MQTT broker: Tasmota, ESPHome, Zigbee2MQTT, or any of Home"
+            " Assistant's by an automation",
+            options=MqttRelayOptions,
+            build=_build_relay,
             extra="homeassistant",
         )
     ]

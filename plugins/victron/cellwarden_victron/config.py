@@ -1,4 +1,4 @@
-"""The settings of the Victron output."""
+"""The settings of the Victron output, and of a GX device's relays."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from cellwarden.config.options import option
 _SUFFIX = re.compile(r"(?!lynxparallel)[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
 
-def _wrong_bus(value: str) -> str | None:
+def wrong_bus(value: str) -> str | None:
+    """Return what is wrong with the name of a D-Bus, None if nothing is."""
     if value in ("system", "session") or value.startswith("unix:"):
         return None
     return 'must be "system", "session" or an address that begins with "unix:"'
@@ -28,7 +29,7 @@ class VictronOptions:
     bus: str = option(
         "system",
         help="which D-Bus: system (Venus OS), session, or an address such as unix:path=/run/bus",
-        check=_wrong_bus,
+        check=wrong_bus,
     )
     service: str = option(
         "cellwarden",
@@ -80,4 +81,22 @@ class VictronOptions:
         unit="s",
         minimum=0,
         maximum=4,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GxRelayOptions:
+    """The keys of a `[[relay]]` table with `kind = "gx"`."""
+
+    number: int = option(
+        1,
+        help="which relay, as the GX counts them; its function, under Settings, Relay, must be"
+        " Manual",
+        minimum=1,
+        maximum=2,
+    )
+    bus: str = option(
+        "system",
+        help="which D-Bus: system (Venus OS), session, or an address such as unix:path=/run/bus",
+        check=wrong_bus,
     )

@@ -1,19 +1,20 @@
 """What others on the same bus say: chargers, inverters and shunts measure, the system tells.
 
 Their values are asked for, not listened to: some of them send dozens of signals a second, and each
-would wake this process. What they measure goes to the engine as external measurements.
+would wake this process. What they measure goes to the engine as external measurements; what is fed
+into the grid is the surplus that heaters may use, and is asked for where there are any.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 from cellwarden.errors import LinkError
 from cellwarden.interfaces import Feed
-from cellwarden.model import BankState, ExternalMeasurement
+from cellwarden.model import BankState, ExternalMeasurement, Surplus
 from cellwarden_victron.busitem import plain
 from cellwarden_victron.dbus_library import DBusLibrary
 from cellwarden_victron.line import Line
@@ -30,6 +31,11 @@ ALL_NAMES = "type='signal',member='NameOwnerChanged',arg0namespace='com.victrone
 EVERY_S = 2.0
 """Real s between two rounds of questions; the engine takes what is at most 5 s old."""
 SYSTEM_EVERY_S = 10.0
+GRID = ("/Ac/Grid/L1/Power", "/Ac/Grid/L2/Power", "/Ac/Grid/L3/Power")
+"""In W, negative while power is fed in."""
+PHASES = "/Ac/Grid/NumberOfPhases"
+BATTERY_POWER = "/Dc/Battery/Power"
+"""In W, positive while charging."""
 ANSWER_S = 1.0
 """How long somebody may take to answer; one that hangs must not hold up the others."""
 HUNG_S = 60.0
@@ -102,6 +108,19 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         return None
     return float(value)
+
+
+def surplus_w(grid: Iterable[object], phases: object, battery: object) -> float | None:
+    """Return what is fed into the grid beyond what the battery gives, None if that is not known.
+
+    A phase more or less, or a battery that nobody measures, and nothing is known. Without a grid
+    there is no such thing: how much a charger that is throttled holds back nobody measures.
+    """
+    powers = [power for power in map(_number, grid) if power is not None]
+    battery_w = _number(battery)
+    if not powers or len(powers) != phases or battery_w is None:
+        return None
+    return max(0.0, -sum(powers) - max(0.0, -battery_w))
 
 
 def advice(system: VenusSystem, service: str) -> str | None:
@@ -179,6 +198,8 @@ class Neighbours:
             if now_s >= system_due_s:
                 system_due_s = now_s + SYSTEM_EVERY_S
                 await self._ask_the_system()
+                if state is not None and any(pack.heating is not None for pack in state.packs):
+                    await self._ask_for_surplus(feed)
             await asyncio.sleep(EVERY_S)
 
     def _is_neighbour(self, name: str) -> bool:
@@ -237,6 +258,15 @@ class Neighbours:
         if said is not None and said != self._advised:
             LOG.warning("%s: %s", self.service, said)
         self._advised = said
+
+    async def _ask_for_surplus(self, feed: Feed) -> None:
+        """Report what is fed in; nothing while it is not known, so that what is old grows old."""
+        told = [await self._get(SYSTEM, path) for path in (*GRID, PHASES, BATTERY_POWER)]
+        found_w = surplus_w(told[:3], told[3], told[4])
+        if found_w is not None:
+            feed.report_surplus(
+                Surplus(source=self.output, surplus_w=found_w, heard_s=feed.clock.now_s())
+            )
 
     async def _get(self, name: str, path: str) -> object:
         """Return a value, None for an invalid one, an error, or no answer in time."""

@@ -1,11 +1,21 @@
-"""Offers the Victron output and the command `venus`. The D-Bus library is imported when needed."""
+"""Offers the Victron output, the relays of a GX and the command `venus`.
+
+The D-Bus library is imported when needed.
+"""
 
 import argparse
 from collections.abc import Sequence
 
-from cellwarden.hooks import CommandKind, OutputContext, OutputKind, hookimpl
-from cellwarden.interfaces import Output
-from cellwarden_victron.config import VictronOptions
+from cellwarden.hooks import (
+    CommandKind,
+    OutputContext,
+    OutputKind,
+    RelayContext,
+    RelayKind,
+    hookimpl,
+)
+from cellwarden.interfaces import Output, Relay
+from cellwarden_victron.config import GxRelayOptions, VictronOptions
 
 
 def _build(options: VictronOptions, context: OutputContext) -> Output:
@@ -24,6 +34,26 @@ def cellwarden_outputs() -> Sequence[OutputKind]:
             options=VictronOptions,
             build=_build,
             control=True,
+            extra="victron",
+        ),
+    )
+
+
+def _build_relay(options: GxRelayOptions, context: RelayContext) -> Relay:
+    from cellwarden_victron.relay import GxRelay  # noqa: PLC0415  # needs the extra
+
+    return GxRelay(options, context)
+
+
+@hookimpl
+def cellwarden_relays() -> Sequence[RelayKind]:
+    """Return the relays of a GX device."""
+    return (
+        RelayKind(
+            name="gx",
+            summary="a relay of the GX device (Cerbo GX and others) that this runs on",
+            options=GxRelayOptions,
+            build=_build_relay,
             extra="victron",
         ),
     )

@@ -16,7 +16,10 @@ def test_people_get_a_table_with_offers_and_problems(call: Call, points: list[En
     assert head == ["plugin", "distribution", "version", "offers", "problem"]
     assert fake == [
         "fake",
-        "drivers fake-bms, bare; outputs fake_mqtt, fake_can; protocols fake, deaf; commands greet",
+        (
+            "drivers fake-bms, bare; outputs fake_mqtt, fake_can; relays fake_relay; protocols"
+            " fake, deaf; commands greet"
+        ),
     ]
     assert lost == ["lost", "-", "ModuleNotFoundError: No module named 'no_such_module'"]
 
@@ -33,6 +36,7 @@ def test_programs_get_everything(call: Call, points: list[EntryPoint]) -> None:
             "problem": "",
             "drivers": ["fake-bms", "bare"],
             "outputs": ["fake_mqtt", "fake_can"],
+            "relays": ["fake_relay"],
             "protocols": ["fake", "deaf"],
             "commands": ["greet"],
         },
@@ -44,6 +48,7 @@ def test_programs_get_everything(call: Call, points: list[EntryPoint]) -> None:
             "problem": "ModuleNotFoundError: No module named 'no_such_module'",
             "drivers": [],
             "outputs": [],
+            "relays": [],
             "protocols": [],
             "commands": [],
         },

@@ -19,12 +19,13 @@ from cellwarden.config.keys import (
     OUTPUT_KEYS,
     PACK_KEYS,
     PARAMETER_KEYS,
+    RELAY_KEYS,
     Key,
     keys_of,
 )
 from cellwarden.config.reader import check
 from cellwarden.config.values import TYPE_TEXTS, number_text, range_text, toml
-from cellwarden.hooks import DriverKind, OutputKind
+from cellwarden.hooks import DriverKind, OutputKind, RelayKind
 from cellwarden.host import Host
 from cellwarden.model import CHEMISTRIES, preset
 from cellwarden_homeassistant.addon_schema import addon_config, translations
@@ -102,7 +103,7 @@ def chemistries_table() -> str:
     )
 
 
-def kinds_text(kinds: Sequence[DriverKind | OutputKind]) -> str:
+def kinds_text(kinds: Sequence[DriverKind | OutputKind | RelayKind]) -> str:
     return "\n".join(
         f"### `{kind.name}`\n\n{kind.summary[0].upper()}{kind.summary[1:]}.\n\n"
         f"{keys_table(keys_of(kind.options))}"
@@ -120,9 +121,11 @@ def updated(page: str) -> str:
         "keys: parameters": parameters_table,
         "chemistries": chemistries_table,
         "keys: heating": lambda: keys_table(HEATING_KEYS),
+        "keys: relay": lambda: keys_table(RELAY_KEYS),
         "keys: cell": lambda: keys_table(CELL_KEYS),
         "keys: output": lambda: keys_table(OUTPUT_KEYS),
         "kinds: drivers": lambda: kinds_text(list(host.drivers().values())),
+        "kinds: relays": lambda: kinds_text(list(host.relays().values())),
         "kinds: outputs": lambda: kinds_text(list(host.outputs().values())),
     }
     sections = [found[2] for found in SECTION.finditer(page)]
@@ -140,8 +143,12 @@ def test_the_page_has_every_key_as_the_program_knows_it() -> None:
 
 
 def test_the_example_is_a_good_file() -> None:
-    example, cell = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    settings = check(tomllib.loads(example + cell), Host())
+    example, relay, cell = re.findall(
+        r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    left, right = example.rsplit("[[pack]]", 1)
+    settings = check(tomllib.loads(left + relay + "[[pack]]" + right + cell), Host())
+    assert [pack.relay and pack.relay.name for pack in settings.packs] == ["heater", None]
     assert [pack.name for pack in settings.packs] == ["left", "right"]
     assert [output.name for output in settings.outputs] == ["can_inverter"]
 

@@ -47,6 +47,38 @@ def test_a_film_of_too_little_resistance_is_refused(
 
 
 @pytest.mark.requirement("R36")
+@pytest.mark.parametrize(
+    ("heating", "least"),
+    [
+        ({"film_ohm": 19.2, "relay": "heater"}, None),
+        ({"film_ohm": 19.1, "relay": "heater"}, "3 A and 200 W, so at least 19.2 ohm"),
+        ({"film_ohm": 11.6, "relay": "heater", "most_a": 5.0, "most_w": 500.0}, None),
+        (
+            {"film_ohm": 11.4, "relay": "heater", "most_a": 5.0, "most_w": 500.0},
+            "5 A and 500 W, so at least 11.5 ohm",
+        ),
+        ({"film_ohm": 20.0, "relay": "heater", "most_w": 100.0}, "100 W, so at least 33.2 ohm"),
+    ],
+)
+def test_on_a_relay_the_limits_are_the_same_until_its_owner_says_what_it_bears(
+    heating: dict[str, object], least: str | None
+) -> None:
+    heater, lines = read(heating)
+    assert [least in line for line in lines] == ([True] if least else [])
+    assert (heater is None) is (least is not None)
+    if heater is not None:
+        assert heater.relay
+
+
+def test_what_the_mains_feed_has_a_power_and_no_resistance() -> None:
+    heater, lines = read({"mains_w": 250.0, "relay": "heater"})
+    assert lines == []
+    assert heater is not None
+    assert (heater.film_ohm, heater.power_w(None)) == (None, 250.0)
+    assert heater.too_much(57.6) is None
+
+
+@pytest.mark.requirement("R36")
 def test_the_smaller_board_bears_half_of_the_power() -> None:
     heater, _ = read({"film_ohm": 40.0}, 8, "JK-B2A8S20P")
     assert heater is not None
@@ -56,7 +88,10 @@ def test_the_smaller_board_bears_half_of_the_power() -> None:
 @pytest.mark.parametrize(
     ("heating", "word"),
     [
-        ({}, "film_ohm: missing"),
+        ({}, "give film_ohm"),
+        ({"film_ohm": 20.0, "mains_w": 60.0, "relay": "heater"}, "one of them"),
+        ({"mains_w": 60.0}, "mains_w is for a heater on a relay: add relay"),
+        ({"film_ohm": 20.0, "most_a": 5.0}, "most_a is for a heater on a relay: add relay"),
         ({"film_ohm": 20.0, "charge_from": "09:30"}, "belong together"),
         ({"film_ohm": 20.0, "charge_from": "09:30", "charge_until": "09:30"}, "are the same"),
         ({"film_ohm": 20.0, "charge_from": "9:30", "charge_until": "17:00"}, 'such as "09:30"'),

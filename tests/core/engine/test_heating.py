@@ -137,6 +137,16 @@ def test_asked_to_it_heats_from_surplus_only(surplus: bool | None, heats: bool) 
 
 
 @pytest.mark.requirement("R36a")
+def test_what_the_mains_feed_takes_nothing_from_the_pack() -> None:
+    pack = Pack(HeaterSettings(mains_w=250.0, relay=True))
+    pack.inputs = Inputs(heater_relay_on=True)
+    pack.at(-5.0, for_s=30)
+    pack.memory = pack.engine.reset_soc(pack.memory, 5.0, "a test")
+    state = pack.at(-5.0)
+    assert (wanted(state), state.heating.power_w) == (True, 250.0)
+
+
+@pytest.mark.requirement("R36a")
 def test_it_stops_when_a_sensor_is_lost() -> None:
     pack = Pack()
     assert wanted(pack.at(-5.0, -4.0, for_s=60))
@@ -191,6 +201,14 @@ def test_the_rate_that_was_seen_is_what_it_plans_with() -> None:
     assert state.heating.ready_in_s == pytest.approx(11.0 * 600, rel=0.02)  # 6 K/h
     pack = Pack()
     assert pack.at(-10.0, for_s=30).heating.ready_in_s is None
+
+
+def test_asked_to_it_warms_for_an_expected_charge_only() -> None:
+    pack = Pack(HeaterSettings(film_ohm=20.0, only_expected=True))
+    state = pack.at(-5.0, for_s=30)
+    assert (wanted(state), state.heating.why) == (False, "no charge is expected")
+    pack.inputs = Inputs(charge_expected_in_s=0.0)
+    assert wanted(pack.at(-5.0))
 
 
 @pytest.mark.parametrize(
@@ -286,6 +304,48 @@ def test_a_relay_that_is_not_where_it_was_told_to_be_is_found(
     pack.inputs = Inputs(heater_relay_on=closed)
     assert heater_alarms(pack.at(celsius, for_s=50)) == []
     assert heater_alarms(pack.at(celsius, for_s=30)) == found
+
+
+BY_RELAY = HeaterSettings(film_ohm=20.0, relay=True)
+
+
+@pytest.mark.requirement("R36a")
+def test_nothing_is_heated_while_nobody_knows_where_its_relay_is() -> None:
+    pack = Pack(BY_RELAY)
+    assert wanted(pack.at(-5.0, for_s=60))
+    state = pack.at(-5.0, for_s=20)
+    assert (wanted(state), state.heating.why) == (False, "its relay is not heard")
+    assert heater_alarms(state) == ["its relay is not heard"]
+    assert not wanted(pack.at(-5.0, for_s=3600))
+    pack.inputs = Inputs(heater_relay_on=False)
+    state = pack.at(-5.0, for_s=20)
+    assert (wanted(state), heater_alarms(state)) == (True, [])
+
+
+def test_what_a_bms_says_of_its_own_heater_is_not_the_relay() -> None:
+    pack = Pack(BY_RELAY)
+    pack.inputs = Inputs(heater_relay_on=True)
+    state = pack.at(-5.0, for_s=30, heating=False)
+    assert state.heating.active is True
+
+
+@pytest.mark.requirement("R36a")
+def test_a_relay_that_is_closed_and_warms_nothing_is_a_broken_heater() -> None:
+    pack = Pack(BY_RELAY)
+    pack.inputs = Inputs(heater_relay_on=True)
+    state = pack.at(-5.0, for_s=1830)
+    assert heater_alarms(state) == ["it did not warm by 1 K in 30 min"]
+    state = pack.at(-5.0, for_s=70)
+    assert "its relay does not open" in heater_alarms(state)
+
+
+@pytest.mark.parametrize("heater", [FILM, BY_RELAY])
+def test_where_nothing_is_switched_nothing_is_called_broken(heater: HeaterSettings) -> None:
+    """In mode `monitor` the state says what the engine would do, and it is not done."""
+    pack = Pack(heater)
+    pack.inputs = Inputs(acts=False)
+    state = pack.at(-5.0, for_s=2 * 3600)
+    assert (wanted(state), state.heating.active, heater_alarms(state)) == (True, False, [])
 
 
 def test_its_energy_is_counted_and_survives_a_restart() -> None:

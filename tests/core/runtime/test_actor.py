@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cellwarden.clock import Clock
 from cellwarden.model import PackPhase, Request, RequestKind, Switches
 from cellwarden.runtime.actor import AGAIN_S, Actor
 from cellwarden.runtime.audit import Audit
@@ -15,19 +14,9 @@ from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.rights import Rights
 from cellwarden.runtime.switch_book import SwitchBook
 from cellwarden.runtime.writing import Desk
+from support.hand_clock import HandClock
 from support.states import bank_state, pack_state
 from support.writable import LFP, WritablePack
-
-
-class HandClock(Clock):
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at_s = 1000.0
-
-    def now_s(self) -> float:
-        return self.at_s
 
 
 class World:

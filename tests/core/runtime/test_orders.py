@@ -142,3 +142,61 @@ def test_a_damaged_order_is_named_and_left_out(record: dict[str, object]) -> Non
     orders = book()
     assert orders.restore(record, 0.0, None) == list(record)
     assert orders.at(0.0) == NO_ORDERS
+
+
+# -- news for heaters --------------------------------------------------------------------------
+
+
+def test_an_expected_charge_is_kept_with_when_it_ends_and_how_long_it_lasts() -> None:
+    orders = book()
+    assert orders.take(order(K.CHARGE_EXPECTED, 90.0, lasts_s=7200.0), 1000.0).good
+    told = orders.at(1000.0).charge_expected
+    assert told == Order(value=7200.0, who="output victron", until_s=1000.0 + 90 * 60 + 7200.0)
+    assert orders.at(13_599.9).charge_expected == told
+    assert orders.at(13_600.0) == NO_ORDERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "until_s"),
+    [(K.CHARGE_EXPECTED, 0.0, 4 * 3600.0), (K.SURPLUS, 500.0, 300.0)],
+)
+def test_news_end_by_themselves_even_where_nobody_says_when(
+    kind: RequestKind, value: float, until_s: float
+) -> None:
+    orders = book()
+    orders.take(order(kind, value), 0.0)
+    assert orders.at(until_s - 0.1) != NO_ORDERS
+    assert orders.at(until_s) == NO_ORDERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "lasts_s", "words"),
+    [
+        (K.SURPLUS, 500.0, 901.0, "surplus power: lasts_s is at most 900 s"),
+        (K.SURPLUS, -1.0, None, "surplus_w = -1 is outside 0..100000 W"),
+        (K.CHARGE_EXPECTED, 60.0, 86_401.0, "expected charge: lasts_s is at most 86400 s"),
+        (K.CHARGE_EXPECTED, 4321.0, None, "charge_expected = 4321 is outside 0..4320 min"),
+        (K.CHARGE_EXPECTED, True, None, "charge_expected is a number in min, not True"),
+    ],
+)
+def test_news_that_cannot_be_true_are_refused(
+    kind: RequestKind, value: float, lasts_s: float | None, words: str
+) -> None:
+    outcome = book().take(order(kind, value, lasts_s=lasts_s), 0.0)
+    assert (outcome.verdict, outcome.reason) == (Verdict.REFUSED, words)
+
+
+def test_news_outlive_a_restart_only_where_it_is_known_how_long_it_took() -> None:
+    orders = book()
+    orders.take(order(K.CHARGE_EXPECTED, 90.0, lasts_s=7200.0), 0.0)
+    orders.take(order(K.SURPLUS, 500.0), 0.0)
+    record = orders.record(0.0)
+    again = book()
+    assert again.restore(record, 5000.0, 60.0) == []
+    told = again.at(5000.0)
+    assert told.charge_expected is not None
+    assert told.charge_expected.until_s == 5000.0 + 90 * 60 + 7200.0 - 60.0
+    assert told.surplus_w is not None
+    unknown = book()
+    assert unknown.restore(record, 5000.0, None) == []
+    assert unknown.at(5000.0) == NO_ORDERS

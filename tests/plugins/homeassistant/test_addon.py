@@ -17,7 +17,8 @@ import yaml
 
 from cellwarden import __version__
 from cellwarden.cli import main
-from cellwarden.config.keys import OUTPUT_KEYS, PACK_KEYS, PARAMETER_KEYS, keys_of
+from cellwarden.config.heating import HEATING_KEYS
+from cellwarden.config.keys import OUTPUT_KEYS, PACK_KEYS, PARAMETER_KEYS, RELAY_KEYS, keys_of
 from cellwarden.config.reader import _TABLES as TABLES
 from cellwarden.config.reader import parse
 from cellwarden.errors import ConfigError
@@ -144,16 +145,20 @@ def test_every_key_of_the_configuration_is_an_option_and_no_other(config, host):
     schema = config["schema"]
     pack = {key.name for key in (*PACK_KEYS, *PARAMETER_KEYS)}
     pack |= {key.name for kind in host.drivers().values() for key in keys_of(kind.options)}
+    pack |= {f"heating_{key.name}" for key in HEATING_KEYS}
+    relay = {key.name for key in RELAY_KEYS}
+    relay |= {key.name for kind in host.relays().values() for key in keys_of(kind.options)}
     output = {key.name for key in OUTPUT_KEYS}
     output |= {key.name for kind in host.outputs().values() for key in keys_of(kind.options)}
     assert schema["packs"][0].keys() == pack
+    assert schema["relays"][0].keys() == relay
     assert schema["outputs"][0].keys() == output
     assert not set(OWN_FOLDERS) & schema["controller"].keys()
 
 
 def test_every_table_of_the_file_is_an_option(config):
     # Lists are called by their plural; a cell profile's name stands in its entry.
-    names = {"pack": "packs", "cell_profile": "cell_profiles", "output": "outputs"}
+    names = {name: f"{name}s" for name in ("pack", "cell_profile", "relay", "output")}
     assert config["schema"].keys() == {names.get(table, table) for table in TABLES}
 
 
@@ -222,6 +227,17 @@ def test_cells_by_their_data_sheets_have_their_names(host):
     profiles = [{"name": "my cell", "chemistry": "LiFePO4", "nominal_v": 3.2}]
     file = tomllib.loads(addon.configuration(OPTIONS | {"cell_profiles": profiles}, host, BROKER))
     assert file["cell_profile"] == {"my cell": {"chemistry": "LiFePO4", "nominal_v": 3.2}}
+
+
+def test_a_heater_and_its_relay_have_their_tables_and_the_broker_of_home_assistant(host):
+    heated = OPTIONS["packs"][0] | {"heating_film_ohm": 20, "heating_relay": "mat"}
+    relay = {"name": "mat", "kind": "mqtt", "command_topic": "mat/set", "state_topic": "mat/state"}
+    options = OPTIONS | {"packs": [heated], "relays": [relay]}
+    text = addon.configuration(options, host, BROKER)
+    assert tomllib.loads(text)["pack"][0]["heating"] == {"film_ohm": 20, "relay": "mat"}
+    (pack,) = parse(text, host).packs
+    assert pack.relay.options.host == "core-mosquitto"
+    assert pack.relay.options.username_env == "CELLWARDEN_MQTT_USERNAME"
 
 
 @pytest.mark.parametrize(

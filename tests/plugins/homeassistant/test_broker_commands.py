@@ -73,6 +73,8 @@ ORDERS = {
     RequestKind.CHARGE_BLOCK: "charge_block",
     RequestKind.DISCHARGE_BLOCK: "discharge_block",
     RequestKind.FULL_CHARGE: "full_charge",
+    RequestKind.CHARGE_EXPECTED: "charge_expected",
+    RequestKind.SURPLUS: "surplus_w",
 }
 
 
@@ -167,6 +169,8 @@ def test_every_control_reaches_the_gate_and_shows_what_was_read_back(broker, lis
         "charge_block": ("ON", "ON"),
         "discharge_block": ("ON", "ON"),
         "charge_mode": ("hold", "hold"),
+        "charge_expected": ("90", None),  # shown by when it ends, which this bank does not keep
+        "surplus": ("800", 800),
         "full_charge": ("PRESS", None),
         "reset_soc": ("PRESS", None),
     }

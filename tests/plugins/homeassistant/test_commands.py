@@ -84,6 +84,17 @@ def test_a_command_to_a_pack_becomes_a_request(key, payload, wanted):
             b'{"value": 80}',
             {"kind": RequestKind.TARGET_SOC, "value": 80.0, "lasts_s": 900.0},
         ),
+        (
+            "charge_expected",
+            b"90",
+            {"kind": RequestKind.CHARGE_EXPECTED, "value": 90.0, "lasts_s": 14_400.0},
+        ),
+        (
+            "charge_expected",
+            b'{"value": 0, "lasts_s": 600}',
+            {"kind": RequestKind.CHARGE_EXPECTED, "value": 0.0, "lasts_s": 600.0},
+        ),
+        ("surplus", b"800", {"kind": RequestKind.SURPLUS, "value": 800.0, "lasts_s": 300.0}),
         ("reserve_soc", b"0", {"kind": RequestKind.RESERVE_SOC, "value": 0.0, "lasts_s": 900.0}),
         ("charge_block", b"ON", {"kind": RequestKind.CHARGE_BLOCK, "value": True, "lasts_s": 900}),
         ("charge_block", b"OFF", {"kind": RequestKind.CHARGE_BLOCK}),
@@ -129,6 +140,8 @@ def test_withdrawing_all_orders_asks_for_each_of_them():
         RequestKind.RESERVE_SOC,
         RequestKind.CHARGE_BLOCK,
         RequestKind.DISCHARGE_BLOCK,
+        RequestKind.CHARGE_EXPECTED,
+        RequestKind.SURPLUS,
     ]
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from cellwarden.model import BankState, RequestKind
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_victron.config import VictronOptions
 from support.gates import FakeGate
-from support.processes import Lines
+from support.processes import Lines, started
 from support.states import bank_state
 from support.tools import missing, require_tool
 
@@ -217,6 +217,31 @@ def python_dbus() -> None:
     command = [SYSTEM_PYTHON, "-c", "import dbus, gi"]
     if not Path(SYSTEM_PYTHON).exists() or subprocess.call(command, stderr=subprocess.DEVNULL):
         missing("python3-dbus (Debian packages python3-dbus and python3-gi)")
+
+
+class Gx:
+    """Other services of a GX: `gx_services.py`."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+
+    def say(self, name: str, **told: Any) -> None:
+        self.lines.say(json.dumps({"name": name, **told}))
+
+
+@pytest.fixture
+def start_gx(bus: PrivateBus, python_dbus: None) -> Iterator[Callable[[dict[str, Any]], Gx]]:
+    """Put services on the bus: {bus name: {path: value}}."""
+    program = Path(__file__).with_name("gx_services.py")
+    with ExitStack() as stack:
+
+        def start(house: dict[str, Any]) -> Gx:
+            command = [SYSTEM_PYTHON, program, bus.address, json.dumps(house)]
+            lines = stack.enter_context(started(command))
+            assert lines.next_line() == "ready"
+            return Gx(lines)
+
+        yield start
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Other services of a GX device for the tests, on libdbus: chargers, a shunt, the system.
 
 Runs under the system's Python. Argument: {bus name: {path: value}} as JSON. Reads lines
-`{"name": ..., "path": ..., "value": ...}`, `{"name": ..., "gone": true}` or `{"name": ...,
-"hangs": true}` from standard input. A value of null is Venus' invalid marker.
+`{"name": ..., "path": ..., "value": ...}`, `{"name": ..., "gone": true}`, `{"name": ...,
+"hangs": true}` or `{"name": ..., "refuses": true}` from standard input. A value of null is Venus'
+invalid marker. Every value that is written is told on standard output: `<path> <value>`.
 """
 
 import json
@@ -30,11 +31,20 @@ class Leaf(dbus.service.Object):
         super().__init__(bus, path)
         self.value = value
         self.hangs = False
+        self.refuses = False
 
     @dbus.service.method(BUS_ITEM, out_signature="v", async_callbacks=("reply", "error"))
     def GetValue(self, reply, error):
         if not self.hangs:
             reply(wrapped(self.value))
+
+    @dbus.service.method(BUS_ITEM, in_signature="v", out_signature="i")
+    def SetValue(self, value):
+        print(self.__dbus_object_path__, int(value), flush=True)
+        if self.refuses:
+            return 1
+        self.value = int(value)
+        return 0
 
 
 class Service:
@@ -60,6 +70,9 @@ def main():
             elif told.get("hangs"):
                 for leaf in service.leaves.values():
                     leaf.hangs = True
+            elif told.get("refuses"):
+                for leaf in service.leaves.values():
+                    leaf.refuses = True
             else:
                 service.leaves[told["path"]].value = told["value"]
         if not lines:

@@ -1,13 +1,20 @@
 """What others on the same bus measure becomes the engine's external measurements."""
 
-import json
 import logging
 from math import inf, nan
 
 import pytest
 
-from cellwarden_victron.neighbours import Neighbour, VenusSystem, advice, kind_of, measurement
-from support.processes import started
+from cellwarden.model import Heating
+from cellwarden_victron.neighbours import (
+    Neighbour,
+    VenusSystem,
+    advice,
+    kind_of,
+    measurement,
+    surplus_w,
+)
+from support.states import pack_state
 
 MPPT = "com.victronenergy.solarcharger.ttyO1"
 MULTI = "com.victronenergy.vebus.ttyO5"
@@ -79,6 +86,38 @@ def test_what_keeps_venus_from_obeying_is_said_with_what_to_do(system, words):
         assert "Settings, DVCC" in said
 
 
+@pytest.mark.parametrize(
+    ("grid", "phases", "battery", "watts"),
+    [
+        ((-800.0, None, None), 1, 0.0, 800.0),
+        ((-800.0, 100.0, -50.0), 3, 0.0, 750.0),
+        ((300.0, None, None), 1, 0.0, 0.0),
+        ((-800.0, None, None), 1, 1500.0, 800.0),  # stored: that is no surplus, and not fed in
+        ((-800.0, None, None), 1, -500.0, 300.0),  # the battery itself feeds the grid
+        ((-800.0, None, None), 1, -900.0, 0.0),
+    ],
+)
+def test_surplus_is_what_is_fed_in_beyond_what_the_battery_gives(grid, phases, battery, watts):
+    assert surplus_w(grid, phases, battery) == watts
+
+
+@pytest.mark.parametrize(
+    ("grid", "phases", "battery"),
+    [
+        ((None, None, None), None, 0.0),
+        ((None, None, None), 1, 0.0),
+        ((-800.0, None, None), 3, 0.0),
+        ((-800.0, None, None), None, 0.0),
+        ((-800.0, None, None), 1, None),
+        ((nan, None, None), 1, 0.0),
+        (("-800", None, None), 1, 0.0),
+        ((-800.0, None, None), 1, inf),
+    ],
+)
+def test_what_is_not_wholly_known_is_no_surplus(grid, phases, battery):
+    assert surplus_w(grid, phases, battery) is None
+
+
 # -- on a real bus -----------------------------------------------------------------------------
 
 HOUSE = {
@@ -92,27 +131,15 @@ HOUSE = {
     "com.victronenergy.settings": {"/Settings/CGwacs/OvervoltageFeedIn": 1},
     SYSTEM: {
         "/Control/Dvcc": 0, "/ActiveBmsService": None, "/Dvcc/Alarms/MultipleBatteries": 0,
+        "/Ac/Grid/L1/Power": -900.0, "/Ac/Grid/L2/Power": None, "/Ac/Grid/L3/Power": None,
+        "/Ac/Grid/NumberOfPhases": 1, "/Dc/Battery/Power": -100.0,
     },
 }  # fmt: skip
 
 
-class Gx:
-    def __init__(self, lines):
-        self._lines = lines
-
-    def say(self, name, **told):
-        self._lines.say(json.dumps({"name": name, **told}))
-
-
 @pytest.fixture
-def gx(bus, python_dbus):
-    from pathlib import Path
-
-    program = Path(__file__).with_name("gx_services.py")
-    command = ["/usr/bin/python3", program, bus.address, json.dumps(HOUSE)]
-    with started(command) as lines:
-        assert lines.next_line() == "ready"
-        yield Gx(lines)
+def gx(start_gx):
+    return start_gx(HOUSE)
 
 
 @pytest.fixture
@@ -220,5 +247,41 @@ def test_with_dc_feed_in_a_blocked_bank_lowers_its_charge_voltage(play, gx, quic
         assert mode == ["s", "voltage held: DC feed-in ignores the charge current limit"]
         w.put()
         await w.hears("/Info/MaxChargeVoltage", 55.2, deciding=True)
+
+    play(scenario)
+
+
+@pytest.mark.system
+def test_where_there_is_a_heater_what_is_fed_in_is_told_until_it_is_not_known(play, gx, quick):
+    async def scenario(w):
+        w.put()
+
+        async def asked() -> bool:
+            return w.output.status()["dvcc_on"] is not None
+
+        await w.until(asked)
+        assert w.feed.surplus is None  # there is no heater that could use it
+        heater = Heating(wanted=False, active=False, why="waits for surplus")
+        w.put(packs=(pack_state("left", heating=heater),))
+
+        def told(watts: float):
+            async def found() -> bool:
+                return w.feed.surplus is not None and w.feed.surplus.surplus_w == watts
+
+            return found
+
+        await w.until(told(800.0))
+        assert w.feed.surplus.source == "victron"
+        gx.say(SYSTEM, path="/Ac/Grid/L1/Power", value=250.0)
+        await w.until(told(0.0))
+        gx.say(SYSTEM, path="/Ac/Grid/L1/Power", value=None)
+        last = None
+
+        async def grows_old() -> bool:
+            nonlocal last
+            before, last = last, w.feed.surplus
+            return before is last and w.clock.now_s() - last.heard_s > 1.0
+
+        await w.until(grows_old)
 
     play(scenario)
