@@ -119,10 +119,11 @@ class GpioRelay:
 
     async def read(self) -> bool | None:
         """Return the feedback, or the level of the line itself."""
-        if self._feedback is not None:
-            assert self._options.feedback_line is not None
-            return self._try(self._options.feedback_line, self._feedback.read)
-        return self._try(self._options.line, self._held().read)
+        line, source = self._options.line, self._held()
+        if self._feedback is not None and self._options.feedback_line is not None:
+            line, source = self._options.feedback_line, self._feedback
+        on: bool = self._try(line, source.read)
+        return on
 
     async def close(self) -> None:
         """Switch off and give the lines back."""

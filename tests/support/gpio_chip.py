@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from support.tools import missing
+
 GET_CHIPINFO, GET_LINEINFO, GET_LINE = 0x8044B401, 0xC100B405, 0xC250B407
 GET_VALUES, SET_VALUES = 0xC010B40E, 0xC010B40F
 ACTIVE_LOW, INPUT, OUTPUT = 0x2, 0x4, 0x8
@@ -71,8 +73,10 @@ class FakeChip:
 @pytest.fixture
 def gpio_chip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeChip:
     """A chip with the lines GPIO0 to GPIO27."""
-    import periphery.gpio_cdev2 as library
-
+    try:
+        import periphery.gpio_cdev2 as library
+    except ModuleNotFoundError:
+        missing("python-periphery (the extra gpio)")
     chip = FakeChip(tmp_path / "gpiochip0", tuple(f"GPIO{n}" for n in range(28)))
     monkeypatch.setattr(library, "fcntl", chip)
     return chip
