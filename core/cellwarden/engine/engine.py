@@ -5,7 +5,6 @@ bit, so a recording can be replayed. The order of a step: plausibility, state of
 protections, alarms, limits. The runtime calls it after each poll and in between.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -27,6 +26,7 @@ from cellwarden.engine.ramp import Moment
 from cellwarden.engine.rule import Scene
 from cellwarden.engine.soc import Gauge, SocCounter
 from cellwarden.engine.soc_estimator import Moved
+from cellwarden.engine.suspects import most_current_a
 from cellwarden.engine.switching import ALL_CLOSED, Opened, switches
 from cellwarden.engine.view import View
 from cellwarden.model import (
@@ -52,6 +52,7 @@ class Engine:
         pack, parameters = settings.pack, settings.parameters
         self._max_age_s = settings.max_age_s
         self._plausibility = Plausibility(pack, parameters, settings.max_age_s)
+        self._most_a = most_current_a(parameters)
         self._protection = Protection(pack, parameters)
         self._stands_v = settings.cell.absolute_max_v
         self._soc = SocCounter(
@@ -176,8 +177,20 @@ class Engine:
         online = memory.phase is PackPhase.ONLINE
         if reading is not None and online and self._overdue(senses, now_s):
             # Nobody looked for too long (F49): it was lost, whatever comes now.
-            memory, _ = self._silent(memory, senses, now_s, link)
-            senses = memory.senses
+            memory, lost = self._silent(memory, senses, now_s, link)
+            memory, state = self._heard(memory, reading, now_s, link, inputs)
+            return memory, replace(state, events=(*lost.events, *state.events))
+        return self._heard(memory, reading, now_s, link, inputs)
+
+    def _heard(
+        self,
+        memory: PackMemory,
+        reading: Reading | None,
+        now_s: float,
+        link: LinkQuality | None,
+        inputs: Inputs,
+    ) -> tuple[PackMemory, PackState]:
+        senses = memory.senses
         if reading is not None:
             senses = self._plausibility.hear(senses, reading, now_s)
         if senses.heard_s is None or self._overdue(senses, now_s):
@@ -297,7 +310,8 @@ class Engine:
         """Return SoC, protections and what the balancer moved, after a new reading."""
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
-        counted = view if inputs.shunt_current_a is None else _by_shunt(view, inputs)
+        shunt_a = inputs.shunt_current_a
+        counted = view if shunt_a is None else self._by_shunt(view, shunt_a)
         before_view = memory.senses.view
         moved = None
         if before_view is not None and gap_s is not None and gap_s <= self._max_age_s:
@@ -321,6 +335,12 @@ class Engine:
             if watches[self._under].alarm is not None and before[self._under].alarm is None:
                 gauge = self._soc.anchor_empty(gauge)
         return gauge, watches, moved
+
+    def _by_shunt(self, view: View, shunt_a: float) -> View:
+        """Return a view with the shunt's current; for counting only, protections keep the BMS's."""
+        if not abs(shunt_a) <= self._most_a:  # also NaN
+            return view
+        return view._replace(reading=replace(view.reading, current_a=shunt_a))
 
     def _silent(
         self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None
@@ -373,11 +393,3 @@ class Engine:
             text = f"SoC {gauge.estimated_percent or 0:.0f} %, {gauge.basis}"
             events.append(Event(at_s=now_s, pack=pack, text=text))
         return tuple(events)
-
-
-def _by_shunt(view: View, inputs: Inputs) -> View:
-    """Return a view whose current is the shunt's; for counting only, protections keep the BMS's."""
-    current_a = inputs.shunt_current_a
-    if current_a is None or not math.isfinite(current_a):
-        return view
-    return view._replace(reading=replace(view.reading, current_a=current_a))

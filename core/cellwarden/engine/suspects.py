@@ -64,15 +64,19 @@ WIRES = Channel("wire ", "wire_resistances_ohm", "ohm", 0.0, 2000.0)
 """R5: up to 2 000 000 mΩ."""
 
 
+def most_current_a(parameters: Parameters) -> float:
+    """Return what no current is above, either way: four times the highest set one (ours)."""
+    largest_a = max(parameters.charge_current_max_a, parameters.discharge_current_max_a)
+    return max(200.0, 4 * largest_a)
+
+
 def channels(parameters: Parameters) -> tuple[Channel, ...]:
     """Return the scalar channels of a pack.
 
-    Ranges are ours: what no working device reports. Current: four times the highest configured
-    one, at least 200 A. Capacity: 0.3 to 1.5 of the design (F39).
+    Ranges are ours: what no working device reports. Capacity: 0.3 to 1.5 of the design (F39).
     """
     count, design_ah = parameters.cell_count, parameters.design_capacity_ah
-    largest_a = max(parameters.charge_current_max_a, parameters.discharge_current_max_a)
-    most_a = max(200.0, 4 * largest_a)
+    most_a = most_current_a(parameters)
     return (
         Channel("voltage", "voltage_v", "V", count * CELLS.low, count * CELLS.high),
         Channel("current", "current_a", "A", -most_a, most_a),

@@ -76,6 +76,16 @@ def test_loss_and_return_are_one_event_each() -> None:
     assert bench.hear().events == ()
 
 
+def test_a_loss_that_nobody_looked_at_is_an_event_too() -> None:
+    """F49: the controller slept, and the next thing it gets is a reading."""
+    bench = Bench()
+    bench.settle(60)
+    assert [e.text for e in bench.hear(30.0).events] == [
+        "no data from the BMS",
+        "no data from the BMS is over: the BMS answers",
+    ]
+
+
 def test_after_its_return_a_pack_starts_with_two_readings_and_rises_slowly() -> None:
     bench = Bench()
     bench.settle(60)

@@ -278,10 +278,11 @@ def test_charge_is_counted_by_a_shunt_where_there_is_one() -> None:
     assert bench.state.reading.current_a == -36.0
 
 
-def test_a_shunt_that_tells_nonsense_is_not_counted_by() -> None:
+@pytest.mark.parametrize("nonsense_a", [math.nan, math.inf, 1e300, 400.1])
+def test_a_shunt_that_tells_nonsense_is_not_counted_by(nonsense_a: float) -> None:
     bench = Bench()
     bench.hear(current_a=-36.0)
-    bench.inputs = Inputs(shunt_current_a=math.nan)
+    bench.inputs = Inputs(shunt_current_a=nonsense_a)
     for _ in range(100):
         bench.hear(current_a=-36.0)
     assert bench.memory.gauge.discharged_ah == pytest.approx(1.0)
