@@ -187,7 +187,6 @@ external = st.builds(
     voltage_v=st.one_of(st.floats(), st.floats(40, 60)),
     current_a=anything,
     heard_s=st.floats(),
-    surplus_w=anything,
 )
 inputs = st.builds(
     Inputs,
