@@ -18,6 +18,7 @@ from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.joint import worst_joint
 from cellwarden.engine.limit_facts import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider
+from cellwarden.engine.lost_sensors import assumed
 from cellwarden.engine.memory import PackMemory, shifted
 from cellwarden.engine.pack_report import PackReport
 from cellwarden.engine.plausibility import Missing, Plausibility, Senses
@@ -247,10 +248,10 @@ class Engine:
         if watches is not self._protection.idle:
             watches = self._protection.wait(watches, now_s)
         overdue: tuple[Missing, ...] = ()
+        seen = view
         if senses.missing:
-            overdue = tuple(
-                m for m in senses.missing if self._plausibility.overdue(senses, m, now_s)
-            )
+            overdue = self._plausibility.overdue(senses, now_s)
+            seen = assumed(view, senses.lost, senses.mos_c)
         capacity_ah = self._soc.capacity_ah(gauge, view)
         insight = memory.insight
         if fresh:
@@ -266,7 +267,7 @@ class Engine:
         joint = memory.joint
         if insight.cells is not memory.insight.cells:
             joint = worst_joint(insight.cells)
-        facts = Facts(view, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent)
+        facts = Facts(seen, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent)
         limits = self._limits.decide(
             memory.limits,
             facts if joint is None else facts._replace(joint=joint),
@@ -330,9 +331,9 @@ class Engine:
         )
         watches = self._protection.hear(before, scene, gauge.soc_percent, heard_s)
         if watches is not before:
-            if watches[self._over].alarm is not None and before[self._over].alarm is None:
+            if watches[self._over].confirmed and not before[self._over].confirmed:
                 gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
-            if watches[self._under].alarm is not None and before[self._under].alarm is None:
+            if watches[self._under].confirmed and not before[self._under].confirmed:
                 gauge = self._soc.anchor_empty(gauge)
         return gauge, watches, moved
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cellwarden.engine.coherence import NOTHING_SEEN, Coherence, Track
+from cellwarden.engine.lost_sensors import Lost, lost_sensors
 from cellwarden.engine.suspects import (
     CELLS,
     HOLD_S,
@@ -119,7 +120,10 @@ class Senses:
     """The last believed voltage of each cell."""
     sensors_c: Values = ()
     """The last believed temperature of each sensor; None: never fitted."""
-    mos_seen: bool = False
+    mos_c: float | None = None
+    """The last believed temperature of the MOSFETs; None: never told."""
+    lost: tuple[Lost, ...] = ()
+    """Battery sensors that are known no more."""
     suspects: tuple[Suspect, ...] = ()
     missing: tuple[Missing, ...] = ()
     told: Reading | None = None
@@ -185,7 +189,8 @@ class Plausibility:
             view=view,
             cells_v=_latest(believed.cell_voltages_v, senses.cells_v),
             sensors_c=_latest(believed.temperatures_c, senses.sensors_c),
-            mos_seen=senses.mos_seen or believed.mos_temperature_c is not None,
+            mos_c=senses.mos_c if (mos_c := believed.mos_temperature_c) is None else mos_c,
+            lost=lost_sensors(senses.lost, believed.temperatures_c, senses.sensors_c),
             suspects=tuple(trial.suspects),
             missing=_missing(trial, senses, believed, faults, wrong_count=wrong_count),
             told=reading,
@@ -193,12 +198,15 @@ class Plausibility:
             track=track,
         )
 
-    def overdue(self, senses: Senses, missing: Missing, now_s: float) -> bool:
-        """Return whether an essential has been unknown for longer than it may be.
+    def overdue(self, senses: Senses, now_s: float) -> tuple[Missing, ...]:
+        """Return the essentials that have been unknown for longer than they may be.
 
         A value that came and was bad twice is a fault at once (F5); one that did not come is
         waited for as long as a reading may be old.
         """
+        return tuple(m for m in senses.missing if self._too_long(senses, m, now_s))
+
+    def _too_long(self, senses: Senses, missing: Missing, now_s: float) -> bool:
         if now_s - missing.since_s > self._max_age_s:
             return True
         heard_s = senses.heard_s
@@ -349,7 +357,7 @@ def _missing(
         if gone:
             left = sensors.count(None) < len(sensors)
             found.append((ONE_SENSOR if left else ALL_SENSORS, gone))
-    if senses.mos_seen and reading.mos_temperature_c is None:
+    if senses.mos_c is not None and reading.mos_temperature_c is None:
         found.append((MOS_SENSOR, ("MOSFET",)))
     if not found:
         return ()

@@ -21,7 +21,7 @@ class Watch:
     """What one row remembers."""
 
     beyond_since_s: float | None = None
-    """First of an unbroken run of readings beyond the threshold."""
+    """First of an unbroken run of readings beyond the threshold; beside an alarm: the only one."""
     alarm: Alarm | None = None
     """Present while tripped."""
     clear_since_s: float | None = None
@@ -32,6 +32,11 @@ class Watch:
     """Tripped, and only a person releases it."""
     heat: Heat | None = None
     """Of a row with inverse time, while there is any."""
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it tripped, and by more than one reading: estimates may rest on it."""
+        return self.alarm is not None and self.beyond_since_s is None
 
 
 IDLE = Watch()
@@ -182,7 +187,8 @@ class Protection:
         elif rule.quantity is not None:
             where = scene.view.where(rule.quantity)
         alarm = self.alarm(row, value, where, heard_s, limit=limit, latched=latched)
-        return Watch(alarm=alarm, trips_s=trips_s, latched=latched)
+        alone_s = heard_s if watch.beyond_since_s is None else None
+        return Watch(alarm=alarm, trips_s=trips_s, latched=latched, beyond_since_s=alone_s)
 
     def alarm(
         self,
@@ -235,6 +241,8 @@ def _served(row: Row, watch: Watch, now_s: float) -> bool:
 
 
 def _release(row: Row, watch: Watch, beyond: float, heard_s: float) -> Watch:
+    if watch.beyond_since_s is not None and beyond > row.threshold:
+        watch = replace(watch, beyond_since_s=None)
     level = row.threshold if row.rule.waits else row.release
     if level is None or watch.latched:
         return watch

@@ -37,6 +37,12 @@ SECOND = """\
 Decisions rest on these. An input that does not come may be unknown for as long as a reading may be
 old, during which no limit rises; one that comes and cannot be, twice, is a fault at once.
 
+No limit rises because a sensor died: one of several is taken to be as far from the others as it
+last was, the last one of the battery and that of the MOSFETs to stand where it was, until it is
+known again. None of that is shown, and no protection trips by it. One wrong number, whatever it
+is, raises no limit and hides nothing for longer than its own reading; a voltage far beyond its
+limit stops the pack at once, and the state of charge rests on it from the second reading on.
+
 """
 PARAMS = parameters(discharge_undertemperature_c=-20.0, discharge_undertemperature_recovery_c=-15.0)
 
