@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cellwarden.engine import bank_record as records
 from cellwarden.engine import bank_report as report
-from cellwarden.engine.bank_allow import Allowance
+from cellwarden.engine.bank_allow import Allowance, Allowed
 from cellwarden.engine.bank_charge import ChargeControl, Moment
 from cellwarden.engine.bank_contacts import UNKNOWN
 from cellwarden.engine.bank_findings import Scene, Watch, due, look
@@ -20,6 +20,7 @@ from cellwarden.engine.bank_listen import Heard, listen
 from cellwarden.engine.bank_members import UNSEEN, Attendance, Part
 from cellwarden.engine.bank_memory import BankMemory
 from cellwarden.engine.bank_orders import reached
+from cellwarden.engine.bank_outlook import Outlook, together
 from cellwarden.engine.bank_settings import BankSettings, LossPolicy, Shape
 from cellwarden.engine.bank_sums import Sums, series_sums, sums
 from cellwarden.model import NO_ORDERS, BankPhase, BankState, Orders, PackPhase, PackState, Standing
@@ -105,7 +106,7 @@ class Bank:
             measured = series_sums(answering, len(packs))
             heard = Heard(None, before.conductances, before.contacts, before.idle)
         else:
-            heard = listen(before, packs, parts, self.settings, now_s)
+            heard = listen(before, packs, parts, self.settings, self._sizes_ah, now_s)
             measured = sums(answering, connected)
         plan, news = self._charge.follow(
             before.plan, _moment(connected, measured, orders, max(now_s - before.at_s, 0.0))
@@ -136,6 +137,7 @@ class Bank:
             wish=allowed.wish,
             moves=allowed.moves,
             members=report.members(self._names, before, memory, allowed),
+            outlook=self._outlook(before, connected or answering, allowed, measured),
         )
         return memory, self._state(before, memory, measured, answering, orders, news)
 
@@ -163,6 +165,7 @@ class Bank:
             charge_phase=report.shown_phase(now.plan, limits, orders),
             members=now.members,
             orders=orders if now.plan.done is None else replace(orders, full_charge=None),
+            prediction=now.outlook.shown,
             findings=now.watch.findings,
             events=report.events(self.settings.name, self._names, before, now, news),
             **measured,
@@ -199,6 +202,13 @@ class Bank:
             return BankPhase.LIVE
         gone = now_s - memory.silent_since_s >= self.settings.gone_after_s
         return BankPhase.GONE if gone else BankPhase.SILENT
+
+    def _outlook(
+        self, before: BankMemory, packs: Sequence[PackState], allowed: Allowed, measured: Sums
+    ) -> Outlook:
+        if self._series:
+            return before.outlook
+        return together(before.outlook, packs, allowed.wish, measured.get("voltage_v"))
 
     def _watched(
         self,

@@ -56,7 +56,10 @@ class Allowance:
         basis = self.wishes.basis(now.parts, now.conductances, now.shares, floating=floating)
         wish = before.wish
         if wish is None or not same(basis, before.basis):
-            wish = self.wishes.made(basis, now.packs, now.shares, now.contacts)
+            old = None
+            if wish is not None and before.basis is not None:
+                old = before.basis, wish
+            wish = self.wishes.made(basis, now.packs, now.shares, now.contacts, old)
         gone, held = _gone(before, now)
         charge, discharge = wish.charge.limit, wish.discharge.limit
         if gone and self._trips:

@@ -20,6 +20,7 @@ have, and less with the smallest. Then there is who counts:
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from cellwarden.engine.bank_members import CARRIES_C, Part
@@ -74,8 +75,8 @@ class Direction(NamedTuple):
     """Of a current in this direction."""
 
 
-CHARGE = Direction(lambda p: p.limits.charge_current, lambda r: r.charge_fet_on, 1.0)
-DISCHARGE = Direction(lambda p: p.limits.discharge_current, lambda r: r.discharge_fet_on, -1.0)
+CHARGE = Direction(attrgetter("limits.charge_current"), attrgetter("charge_fet_on"), 1.0)
+DISCHARGE = Direction(attrgetter("limits.discharge_current"), attrgetter("discharge_fet_on"), -1.0)
 
 
 class Member(NamedTuple):
@@ -160,25 +161,33 @@ def current_wish(
     takers: list[tuple[Member, Limit]] = []
     beside: list[Member] = []
     aside: list[Reason] = []
+    own_limit, fet_on = direction.limit, direction.fet_on
+    if len(members) == 1 and (alone := _alone(direction, members[0], floating=floating)):
+        return alone
+    all_in = True
     for member in members:
+        pack, part = member.pack, member.part
+        reading = pack.reading
+        if part.standing is Standing.IN and reading is not None and fet_on(reading) is not False:
+            takers.append((member, own_limit(pack)))  # as most do
+            continue
         limit, why = _takes(direction, member)
         if limit is not None:
             takers.append((member, limit))
         elif why is not None:
             aside.append(why)
-        standing = member.part.standing
-        if standing is Standing.IN:  # as most are
-            continue
-        if (standing is Standing.LOST and member.part.last is not None) or (
-            standing is Standing.JOINING and not member.part.apart
+        standing = part.standing
+        all_in = all_in and standing is Standing.IN
+        if (standing is Standing.LOST and part.last is not None) or (
+            standing is Standing.JOINING and not part.apart
         ):
             beside.append(member)
-    full = floating or all(_is_full(limit) for _, limit in takers)
-    others = [*_others(members)]
+    others = [] if all_in else [*_others(members)]
     if not takers:
         return Shared(_nothing(aside, others))
+    full = floating or all(map(_is_full, [limit for _, limit in takers]))
     carriers = _carriers(direction, takers, full=full, pivot_a=pivot_a)
-    limit = _tightest(carriers, members)
+    limit = _tightest(carriers, () if all_in else [*_absent(members)])
     if beside:
         bearing = _bearing(direction, beside)
         limit = _bounded(limit, _carriers(direction, bearing, full=False, beside=takers))
@@ -191,6 +200,19 @@ def current_wish(
         tuple([c.share for c in carriers]),
         tuple([c.offset_a for c in carriers]),
     )
+
+
+def _alone(direction: Direction, member: Member, *, floating: bool) -> Shared | None:
+    """Return the same of a bank of one pack that is simply in: it carries all, and is known."""
+    pack, reading = member.pack, member.pack.reading
+    if member.part.standing is not Standing.IN or reading is None:
+        return None
+    if direction.fet_on(reading) is False:
+        return None
+    limit = direction.limit(pack)
+    own = _own(limit.reasons, full=floating or _is_full(limit))
+    reasons = tuple([r.of(pack.pack, r.value) for r in own])
+    return Shared(Limit(value=own[0].value, reasons=reasons), (pack.pack,), (1.0,), (0.0,))
 
 
 def _takes(direction: Direction, member: Member) -> tuple[Limit | None, Reason | None]:
@@ -227,7 +249,7 @@ def _takes_aside(
 
 
 def _is_full(limit: Limit) -> bool:
-    return any(r.rule == FULL for r in limit.reasons)
+    return FULL in [r.rule for r in limit.reasons]
 
 
 def _own(chain: tuple[Reason, ...], *, full: bool) -> tuple[Reason, ...]:
@@ -278,25 +300,24 @@ def _carriers(
     return found
 
 
-def _tightest(carriers: Sequence[_Carrier], members: Sequence[Member]) -> Limit:
+def _tightest(carriers: Sequence[_Carrier], absent: Sequence[Reason]) -> Limit:
     """Return the limit of the pack that binds, with its whole chain and the others' first."""
-    ranked = sorted(carriers, key=_own_for_bank)
-    tightest = ranked[0]
-    value = tightest.bank_a(tightest.chain[0].value)
-    chain = [tightest.for_bank(r) for r in tightest.chain]
-    others = [c.for_bank(c.chain[0]) for c in ranked[1 : OTHERS_TOLD + 1]]
-    absent = list(_absent(members, value))
-    # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
-    reasons = [*absent, *chain] if len(chain) == 1 else [*chain, *absent]
-    sure_a = min([c.sure_a(c.chain[0].value) for c in carriers])
+    values = [c.bank_a(c.chain[0].value) for c in carriers]
+    ranked = sorted(range(len(values)), key=values.__getitem__)
+    tightest, value = carriers[ranked[0]], values[ranked[0]]
+    reasons = [tightest.for_bank(r) for r in tightest.chain]
+    if absent:
+        gone = [r.of(r.pack, value) for r in absent]
+        # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
+        reasons = [*gone, *reasons] if len(reasons) == 1 else [*reasons, *gone]
+    sure_a = min([c.sure_a(c.chain[0].value) for c in carriers if c.most > c.share], default=value)
     if sure_a < (1.0 - _MEANS_NOTHING) * value:
         value = sure_a
         reasons.insert(0, Reason(rule=UNPROVEN, value=value, clears="load steps have shown it"))
-    return Limit(value=value, reasons=(*reasons, *others))
-
-
-def _own_for_bank(carrier: _Carrier) -> float:
-    return carrier.bank_a(carrier.chain[0].value)
+    for n in ranked[1 : OTHERS_TOLD + 1]:
+        carrier = carriers[n]
+        reasons.append(carrier.chain[0].of(carrier.name, values[n]))
+    return Limit(value=value, reasons=tuple(reasons))
 
 
 def _bearing(direction: Direction, beside: Sequence[Member]) -> list[tuple[Member, Limit]]:
@@ -347,13 +368,13 @@ def _nothing(aside: Sequence[Reason], others: Sequence[Reason]) -> Limit:
     return Limit(value=0.0, reasons=reasons or (Reason(rule=NOBODY, value=0.0),))
 
 
-def _absent(members: Sequence[Member], value: float) -> Iterable[Reason]:
+def _absent(members: Sequence[Member]) -> Iterable[Reason]:
     for pack, part, *_ in members:
         if part.standing is Standing.LOST:
-            yield Reason(rule=LOST, value=value, pack=pack.pack, clears="it answers again")
+            yield Reason(rule=LOST, value=0.0, pack=pack.pack, clears="it answers again")
     for pack, part, *_ in members:
         if part.standing is Standing.HELD:
-            yield Reason(rule=HOLDING, value=value, pack=pack.pack, clears="it answers again")
+            yield Reason(rule=HOLDING, value=0.0, pack=pack.pack, clears="it answers again")
 
 
 def _others(members: Sequence[Member]) -> Iterable[Reason]:

@@ -27,10 +27,10 @@ def listen(
     packs: Sequence[PackState],
     parts: tuple[Part, ...],
     settings: BankSettings,
+    sizes_ah: tuple[float, ...],
     now_s: float,
 ) -> Heard:
     """Return what is known after this step's currents and voltages."""
-    sizes_ah = settings.sizes_ah
     known, weights, contacts = memory.shares, memory.conductances, memory.contacts
     places = None if known is None else known.places
     if parts is not memory.parts or known is None:

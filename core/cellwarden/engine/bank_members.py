@@ -122,9 +122,9 @@ class Attendance:
                     new = _moved(new, part, bus_v)
             else:
                 new = self._present(part, pack, apart_v.get(n), pack.pack in out, n in idle, now_s)
-            if new.standing is part.standing:
+            if new.standing is part.standing and new.since_s != part.since_s:
                 new = new._replace(since_s=part.since_s)
-            if new == part and new.limits is part.limits:
+            if new.limits is part.limits and new == part:
                 new = part
             else:
                 same = False
@@ -171,7 +171,8 @@ class Attendance:
         elif idle and standing in IN_SERVICE:
             standing = Standing.IDLE
             why = "the others carry everything: look at its breaker, fuse and lugs"
-        return Part(standing, why, now_s, pack.limits, charge_on, discharge_on, None, since_s, idle)
+        of_s = part.since_s if standing is part.standing else now_s
+        return Part(standing, why, of_s, pack.limits, charge_on, discharge_on, None, since_s, idle)
 
     def _standing(
         self,

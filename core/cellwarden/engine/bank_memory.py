@@ -7,6 +7,7 @@ from cellwarden.engine.bank_contacts import NO_IDLE, Contact, Idle
 from cellwarden.engine.bank_findings import NOTHING, Watch
 from cellwarden.engine.bank_members import Part
 from cellwarden.engine.bank_orders import NOWHERE, Reached
+from cellwarden.engine.bank_outlook import NO_OUTLOOK, Outlook
 from cellwarden.engine.bank_ramp import STILL, Moves
 from cellwarden.engine.bank_share import Shares
 from cellwarden.engine.bank_wish import Basis, Wish
@@ -36,6 +37,7 @@ class BankMemory(NamedTuple):
     wish: Wish | None = None
     """Made from `basis`; made again only when that changes."""
     moves: Moves = STILL
+    outlook: Outlook = NO_OUTLOOK
     members: tuple[Membership, ...] = ()
     watch: Watch = NOTHING
     pack_alarms: tuple[tuple[Alarm, ...], ...] = ()

@@ -29,6 +29,8 @@ OFFSET_PART = 0.3
 """Of a new offset, so much is taken at once (ours)."""
 NEWS_C = 0.003
 """An offset that moved by less, in C of its pack, is no news (ours)."""
+PIVOT_C = 0.02
+"""So much more, in C, may flow until it counts as seen (ours)."""
 PROVEN = 4.0
 """Evidence, in multiples of what the sizes weigh, from which on the shares are known (ours)."""
 SURE_DOUBT = 0.01
@@ -258,7 +260,8 @@ def _offsets(
         drifts_a=tuple(drifts),
     )
     pivot_a = known.pivot_a
-    if abs(total_a - pivot_a) > NEWS_C * sum(known.sizes_ah):
+    # Below it nothing is proven there; a little above it, nothing is lost.
+    if not 0.0 <= sign * (total_a - pivot_a) < PIVOT_C * sum(known.sizes_ah):
         pivot_a = total_a
     if news:
         return known._replace(offsets_a=tuple(offsets), leads_a=tuple(leads), pivot_a=pivot_a)

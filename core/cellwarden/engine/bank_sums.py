@@ -8,10 +8,11 @@ that answer: a pack that blocks because of its cell is the one to look at.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Sequence
 from typing import TypedDict
 
-from cellwarden.model import CellExtreme, Estimated, PackState, Prediction, SensorExtreme
+from cellwarden.model import CellExtreme, PackState, SensorExtreme
 
 
 class Sums(TypedDict, total=False):
@@ -31,7 +32,6 @@ class Sums(TypedDict, total=False):
     temperature_min: SensorExtreme | None
     temperature_max: SensorExtreme | None
     cycles: int | None
-    prediction: Prediction | None
 
 
 def sums(answering: Sequence[PackState], connected: Sequence[PackState]) -> Sums:
@@ -39,9 +39,11 @@ def sums(answering: Sequence[PackState], connected: Sequence[PackState]) -> Sums
     if not answering:
         return Sums()
     connected = connected or answering
+    if len(answering) == 1:
+        return _alone(answering[0])
     capacities = [p.capacity_ah or 0.0 for p in connected]
     known = Sums(
-        voltage_v=_mean(v for p in connected if (v := pack_voltage_v(p)) is not None),
+        voltage_v=_mean([v for p in connected if (v := pack_voltage_v(p)) is not None]),
         current_a=_sum([None if p.reading is None else p.reading.current_a for p in answering]),
         power_w=_sum([p.power_w for p in answering]),
         soc_percent=_weighted([p.soc_percent for p in connected], capacities),
@@ -49,10 +51,34 @@ def sums(answering: Sequence[PackState], connected: Sequence[PackState]) -> Sums
         soh_percent=_weighted([p.soh_percent for p in connected], capacities),
         capacity_ah=_sum([p.capacity_ah for p in connected]),
         remaining_ah=_sum([p.remaining_ah for p in connected]),
-        prediction=_together(connected),
     )
     known.update(_extremes(answering))
     return known
+
+
+def _alone(pack: PackState) -> Sums:
+    """Return the same of one pack: what it says itself."""
+    reading, sized = pack.reading, bool(pack.capacity_ah)
+    sensors, current_a, cycles = [], None, None
+    if reading is not None:
+        sensors = [t for t in reading.temperatures_c if t is not None]
+        current_a, cycles = reading.current_a, reading.cycles
+    return Sums(
+        voltage_v=pack_voltage_v(pack),
+        current_a=current_a,
+        power_w=pack.power_w,
+        soc_percent=pack.soc_percent if sized else None,
+        soc_sigma_percent=pack.soc_sigma_percent if sized else None,
+        soh_percent=pack.soh_percent if sized else None,
+        capacity_ah=pack.capacity_ah,
+        remaining_ah=pack.remaining_ah,
+        temperature_c=sum(sensors) / len(sensors) if sensors else None,
+        cell_min=pack.cell_min,
+        cell_max=pack.cell_max,
+        temperature_min=pack.temperature_min,
+        temperature_max=pack.temperature_max,
+        cycles=cycles,
+    )
 
 
 def series_sums(answering: Sequence[PackState], count: int) -> Sums:
@@ -104,74 +130,20 @@ def _extremes(packs: Sequence[PackState]) -> Sums:
     cycles = [r.cycles for r in readings if r.cycles is not None]
     return Sums(
         temperature_c=_mean(sensors),
-        cell_min=min((p.cell_min for p in packs if p.cell_min), key=_cell, default=None),
-        cell_max=max((p.cell_max for p in packs if p.cell_max), key=_cell, default=None),
+        cell_min=min([p.cell_min for p in packs if p.cell_min], key=_CELL, default=None),
+        cell_max=max([p.cell_max for p in packs if p.cell_max], key=_CELL, default=None),
         temperature_min=min(
-            (p.temperature_min for p in packs if p.temperature_min), key=_sensor, default=None
+            [p.temperature_min for p in packs if p.temperature_min], key=_SENSOR, default=None
         ),
         temperature_max=max(
-            (p.temperature_max for p in packs if p.temperature_max), key=_sensor, default=None
+            [p.temperature_max for p in packs if p.temperature_max], key=_SENSOR, default=None
         ),
         cycles=max(cycles, default=None),
     )
 
 
-def _together(packs: Sequence[PackState]) -> Prediction | None:
-    """Return what the packs' own predictions come to; None where one of them has none.
-
-    Energies and powers add up. The bank is empty when all its energy is gone at the power of all,
-    and full when the last pack is.
-    """
-    told = [p.prediction for p in packs if p.prediction is not None]
-    if len(told) < len(packs):
-        return None
-    return Prediction(
-        charge_power_10s_w=_added([t.charge_power_10s_w for t in told]),
-        charge_power_60s_w=_added([t.charge_power_60s_w for t in told]),
-        discharge_power_10s_w=_added([t.discharge_power_10s_w for t in told]),
-        discharge_power_60s_w=_added([t.discharge_power_60s_w for t in told]),
-        time_to_full_s=_latest([t.time_to_full_s for t in told]),
-        time_to_empty_s=_emptied(told),
-        energy_left_wh=_added([t.energy_left_wh for t in told]),
-    )
-
-
-def _added(values: Sequence[Estimated | None]) -> Estimated | None:
-    known = [v for v in values if v is not None]
-    if len(known) < len(values):
-        return None
-    return Estimated(
-        value=sum(v.value for v in known), sigma=math.sqrt(sum(v.sigma**2 for v in known))
-    )
-
-
-def _latest(values: Sequence[Estimated | None]) -> Estimated | None:
-    """Return the latest of those that are charging; None if nobody is."""
-    return max((v for v in values if v is not None), key=lambda v: v.value, default=None)
-
-
-def _emptied(told: Sequence[Prediction]) -> Estimated | None:
-    energy_wh = power_w = variance = 0.0
-    for one in told:
-        left, time = one.energy_left_wh, one.time_to_empty_s
-        if left is None:
-            return None
-        energy_wh += left.value
-        variance += left.sigma**2
-        if time is not None and time.value > 0:
-            power_w += left.value * 3600 / time.value
-    if power_w == 0.0:
-        return None
-    per_wh_s = 3600 / power_w
-    return Estimated(value=energy_wh * per_wh_s, sigma=math.sqrt(variance) * per_wh_s)
-
-
-def _cell(extreme: CellExtreme) -> float:
-    return extreme.voltage_v
-
-
-def _sensor(extreme: SensorExtreme) -> float:
-    return extreme.temperature_c
+_CELL = operator.attrgetter("voltage_v")
+_SENSOR = operator.attrgetter("temperature_c")
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
@@ -180,9 +152,8 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(values)  # type: ignore[arg-type]  # no None inside
 
 
-def _mean(values: Iterable[float]) -> float | None:
-    known = list(values)
-    return sum(known) / len(known) if known else None
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _weighted(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
