@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -47,6 +48,10 @@ REPEAT_S = 30.0
 and one that somebody else has thrown goes back."""
 AGAIN_S = 10.0
 """Real s after which a relay that is not where it was told is told once more."""
+FOLLOWS_S = 1.0
+"""Real s for a relay to be seen where it was told, before that is written down (ours)."""
+MOMENT_S = 0.01
+"""Real s beyond the very moment at which something is too old."""
 STALE_S = 10.0
 """Real s after which what was read is no longer known."""
 ANSWER_S = 5.0
@@ -125,7 +130,7 @@ class Hand:
             self._told, self._told_s = False, self._clock.now_s()
             while not self.stopping:
                 await self._turn()
-                await self._pause(LOOK_S, lambda: self.wanted()[0] is not self._told)
+                await self._pause(self._next_s(), lambda: self.wanted()[0] is not self._told)
         finally:
             with contextlib.suppress(TimeoutError):
                 await _in_time(self._relay.close())
@@ -141,13 +146,29 @@ class Hand:
         if changed or told_s >= REPEAT_S or (seen is not on and told_s >= AGAIN_S):
             await _in_time(self._relay.switch(on))
             self._told, self._told_s = on, self._clock.now_s()
-        seen = await _in_time(self._relay.read())
+        seen = await self._look(on, FOLLOWS_S if changed else 0.0)
         self.seen = Seen(seen, self._clock.now_s())
         if self.trouble:
             LOG.info("relay %s of %s: back", self.name, self.pack)
             self.trouble = ""
         if changed:
             self._note(on=on, now=seen, why=why)
+
+    def _next_s(self) -> float:
+        """Return when to look again, real s from now: not later than a decision is too old."""
+        if not self._told or self.wish is None:
+            return LOOK_S
+        left_s = self._dead_man_s - self._age_s(self.wish.at_s)
+        return min(LOOK_S, max(left_s, 0.0) + MOMENT_S)
+
+    async def _look(self, on: bool, patience_s: float) -> bool | None:
+        """Return what the relay says, as soon as it agrees or patience is over, real s."""
+        end_s = time.monotonic() + patience_s
+        while True:
+            seen = await _in_time(self._relay.read())
+            if seen is on or time.monotonic() >= end_s:
+                return seen
+            await asyncio.sleep(FOLLOWS_S / 10)
 
     def wanted(self) -> tuple[bool, str]:
         """Return whether it should be on now, and why. Off whatever is not fresh."""

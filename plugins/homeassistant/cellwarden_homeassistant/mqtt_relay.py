@@ -22,6 +22,8 @@ from cellwarden_homeassistant.message import Message
 
 CONNECT_S = 4.0
 """Real s to the broker's answer to our subscription."""
+TAKES_S = 2.0
+"""Real s for the broker to take a command."""
 STATE_COUNTS_S = 75.0
 """Real s that a state counts where nobody tells whether the switch is there: two and a half times
 as long as an order goes unrepeated."""
@@ -75,6 +77,10 @@ class MqttRelay:
     async def switch(self, on: bool, /) -> None:
         """Send the command, now or never: one that waited for a broker could come hours late."""
         link = self._connected()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAKES_S):
+                while link.busy:  # noqa: ASYNC110  # paho's thread tells nobody
+                    await asyncio.sleep(0.02)
         if link.busy or not link.publish(self._message(on=on, qos=0)):
             raise LinkError(self._name, f"the broker {link.broker} does not take commands")
 

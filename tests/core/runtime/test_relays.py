@@ -106,6 +106,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a relay each hundredth of a second; how old a decision is, the bench's clock says."""
     monkeypatch.setattr(module, "LOOK_S", 0.01)
     monkeypatch.setattr(module, "RETRY_S", 0.01)
+    monkeypatch.setattr(module, "FOLLOWS_S", 0.05)
 
 
 @pytest.fixture
