@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from cellwarden.engine.soc_cells import SIGMAS, Cell, pack
 from cellwarden.engine.soc_estimator import Estimate
@@ -21,8 +22,13 @@ def write_estimate(estimate: Estimate) -> dict[str, object]:
         "p": [_short(row) for row in mean.p],
         "lags": _short(mean.lags),
         "loop": round(mean.loop, 4),
-        "cells": [[_short(cell.x), *map(_short, cell.p)] for cell in estimate.cells],
+        "cells": _written(estimate.cells),
     }
+
+
+@lru_cache(maxsize=32)  # some minutes old at most, written every few seconds; one entry a pack
+def _written(cells: tuple[Cell, ...]) -> list[list[list[float]]]:
+    return [[_short(cell.x), *map(_short, cell.p)] for cell in cells]
 
 
 def read_estimate(record: object, cell_count: int) -> Estimate:
