@@ -138,8 +138,19 @@ class Planner:
             paused_s += passed_s
         age_s = plan.age_s + passed_s
         stuck_s = plan.stuck_s + passed_s if self._disobeys(plan, view) else 0.0
-        plan = plan._replace(
-            age_s=age_s, worked_s=worked_s, paused_s=paused_s, ends=ends, stuck_s=stuck_s
+        plan = Plan(
+            plan.shown,
+            plan.pair,
+            plan.going,
+            age_s,
+            worked_s,
+            paused_s,
+            ends,
+            plan.harm,
+            plan.vetoed,
+            plan.restoring,
+            plan.turn_s,
+            stuck_s,
         )
         if not self._by_cell:
             plan = _turned(plan, passed_s, view.reading.balance_switch_on)

@@ -104,7 +104,7 @@ class Bookkeeper:
         else:
             armed = armed or (soc is not None and soc < REARM_PERCENT)
             since_full_s = None if since_full_s is None else since_full_s + passed_s
-        return tally._replace(
+        return Tally(
             runtime_s=runtime_s,
             charged_wh=tally.charged_wh + max(power_wh, 0.0),
             discharged_wh=tally.discharged_wh + max(-power_wh, 0.0),
@@ -112,6 +112,8 @@ class Bookkeeper:
             armed=armed,
             since_full_s=since_full_s,
             extremes=_widened(tally.extremes, view, soc, runtime_s),
+            alarms=tally.alarms,
+            told_ah=tally.told_ah,
             bands=bands,
             at=at,
             at_s=at_s,

@@ -267,10 +267,18 @@ class Engine:
         joint = memory.joint
         if insight.cells is not memory.insight.cells:
             joint = worst_joint(insight.cells)
-        facts = Facts(seen, capacity_ah, gauge.full, alarms.overvoltage, overdue, gauge.soc_percent)
+        facts = Facts(
+            seen,
+            capacity_ah,
+            gauge.full,
+            alarms.overvoltage,
+            overdue,
+            gauge.soc_percent,
+            joint=joint,
+        )
         limits = self._limits.decide(
             memory.limits,
-            facts if joint is None else facts._replace(joint=joint),
+            facts,
             alarms.stops,
             Moment(
                 fresh=fresh,
@@ -311,13 +319,14 @@ class Engine:
         """Return SoC, protections and what the balancer moved, after a new reading."""
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
-        shunt_a = inputs.shunt_current_a
-        counted = view if shunt_a is None else self._by_shunt(view, shunt_a)
+        shunt_a = inputs.shunt_current_a  # for counting only, protections keep the BMS's current
+        if shunt_a is not None and not abs(shunt_a) <= self._most_a:  # also NaN
+            shunt_a = None
         before_view = memory.senses.view
         moved = None
         if before_view is not None and gap_s is not None and gap_s <= self._max_age_s:
             moved = self._insights.planner.moved(memory.insight.plan, before_view, gap_s)
-        gauge = self._soc.hear(memory.gauge, counted, gap_s, moved)
+        gauge = self._soc.hear(memory.gauge, view, gap_s, moved, shunt_a)
         before = memory.alarms.watches
         if gap_s is not None and gap_s > self._max_age_s:
             before = self._protection.forget(before)
@@ -336,12 +345,6 @@ class Engine:
             if watches[self._under].confirmed and not before[self._under].confirmed:
                 gauge = self._soc.anchor_empty(gauge)
         return gauge, watches, moved
-
-    def _by_shunt(self, view: View, shunt_a: float) -> View:
-        """Return a view with the shunt's current; for counting only, protections keep the BMS's."""
-        if not abs(shunt_a) <= self._most_a:  # also NaN
-            return view
-        return view._replace(reading=replace(view.reading, current_a=shunt_a))
 
     def _silent(
         self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None

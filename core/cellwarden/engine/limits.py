@@ -90,7 +90,8 @@ class LimitDecider:
         if moment.fresh:
             trend = follow(trend, facts.view) if self._near(facts.view) else NO_TREND
             yield_v = self._yielded(yield_v, facts.view, moment.passed_s)
-            facts = facts._replace(trend=trend, yield_v=yield_v)
+            if trend is not facts.trend or yield_v != facts.yield_v:
+                facts = facts._replace(trend=trend, yield_v=yield_v)
         charge = self._charge.move(memory.charge, self._rules(stops.charge, CHARGE, facts), moment)
         discharge = self._discharge.move(
             memory.discharge, self._rules(stops.discharge, DISCHARGE, facts), moment

@@ -94,7 +94,7 @@ class StepWatch:
 
     def hear(self, steps: Steps, view: View, gap_s: float | None) -> Steps:
         """Return the sums after a reading."""
-        steps = steps._replace(slow=self._lag(steps.slow, view, gap_s))
+        slow = self._lag(steps.slow, view, gap_s)
         reading = view.reading
         current_a = reading.current_a
         whole = view.cell_sum_v is not None and not reading.balance_current_a
@@ -109,12 +109,12 @@ class StepWatch:
             or len(volts) != len(steps.volts)
             or not volts
         ):
-            return steps._replace(volts=volts, current_a=current_a)
+            return Steps(volts, current_a, steps.drops, steps.squares, slow)
         factor = at_25c(self._kind, mean_temperature_k(view))
         step_a = (current_a - before_a) * factor
         sums = steps.drops or (0.0,) * len(volts)
         if len(sums) != len(volts):
-            return Steps(volts, current_a, slow=steps.slow)
+            return Steps(volts, current_a, slow=slow)
         return Steps(
             volts,
             current_a,
@@ -125,7 +125,7 @@ class StepWatch:
                 ]
             ),
             KEEP * steps.squares + step_a * step_a,
-            steps.slow,
+            slow,
         )
 
     def _lag(self, slow: Slow, view: View, gap_s: float | None) -> Slow:
@@ -137,7 +137,7 @@ class StepWatch:
         lag_a = slow.lag_a + (now_a - slow.lag_a) * -math.expm1(-gap_s / SLOW_S)
         since_s = slow.since_s + gap_s
         if slow.then is not None and since_s < SLOW_EVERY_S:
-            return slow._replace(lag_a=lag_a, since_s=since_s)
+            return Slow(lag_a, since_s, *slow[2:])
         now = (volts / len(view.reading.cell_voltages_v), now_a, lag_a)
         if slow.then is None:
             return slow._replace(lag_a=lag_a, since_s=0.0, then=now)

@@ -124,15 +124,22 @@ class SocCounter:
         return reading.soh_percent
 
     def hear(
-        self, gauge: Gauge, view: View, gap_s: float | None, moved: Moved | None = None
+        self,
+        gauge: Gauge,
+        view: View,
+        gap_s: float | None,
+        moved: Moved | None = None,
+        shunt_a: float | None = None,
     ) -> Gauge:
         """Return the gauge after a reading that came `gap_s` after the one before.
 
-        `gap_s` is None for the first. `moved` is what a balancer did meanwhile. Over a gap longer
-        than a reading may be old nothing is counted, and the uncertainty grows instead (F30).
+        `gap_s` is None for the first. `moved` is what a balancer did meanwhile. A shunt's current
+        is counted instead of the reading's. Over a gap longer than a reading may be old nothing is
+        counted, and the uncertainty grows instead (F30).
         """
         reading, estimate, shown = view.reading, gauge.estimate, gauge.soc_percent
-        flowed_a = None if gap_s is None else self._flowed(gauge, reading.current_a, gap_s)
+        current_a = reading.current_a if shunt_a is None else shunt_a
+        flowed_a = None if gap_s is None else self._flowed(gauge, current_a, gap_s)
         flowed_ah = 0.0 if flowed_a is None or gap_s is None else flowed_a * gap_s / 3600
         if estimate is not None and gap_s is not None:
             counted = 0.0
@@ -157,7 +164,6 @@ class SocCounter:
             basis = FROM_TRUSTED
         elif basis in _STARTS and 100 * estimate.pack.sigma < SURE:
             basis = FROM_VOLTAGE
-        current_a = reading.current_a
         gauge = Gauge(
             soc_percent=shown,
             sigma_percent=self._sigma_percent(estimate, shown),

@@ -198,7 +198,15 @@ class Estimator:
             window.moved_as if moved is None else self._with(window.moved_as, moved),
         )
         if window.seconds < WINDOW_S:
-            return estimate._replace(window=window)
+            # By position: this runs with every reading, and `_replace` is slow.
+            return Estimate(
+                estimate.mean,
+                estimate.cells,
+                estimate.pack,
+                window,
+                estimate.span,
+                estimate.unheard_s,
+            )
         return self._close(estimate, window, mean_temperature_k(view))
 
     def _with(self, moved_as: tuple[float, ...], moved: Moved) -> tuple[float, ...]:
