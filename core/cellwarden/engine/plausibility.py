@@ -6,6 +6,7 @@ fault, with an alarm and what is left of the limits.
 """
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from cellwarden.engine.coherence import NOTHING_SEEN, Coherence, Track
@@ -147,6 +148,7 @@ class Plausibility:
         self._count = parameters.cell_count
         self._max_age_s = max_age_s
         self._channels = channels(parameters)
+        self._scalars = attrgetter(*(channel.field for channel in self._channels))
         self._coherence = Coherence(parameters.cell_count, parameters.design_capacity_ah)
 
     def hear(self, senses: Senses, reading: Reading, now_s: float) -> Senses:
@@ -232,20 +234,23 @@ class Plausibility:
     ) -> tuple[View, tuple[int, ...]]:
         """Return the view of what is believed, and open wires; the trial collects the rest."""
         changes: dict[str, object] = {}
-        for channel in self._channels:
-            value = getattr(reading, channel.field)
+        for channel, value in zip(self._channels, self._scalars(reading), strict=True):
             if value is not None and trial.scalar(channel, value) is None:
                 changes[channel.field] = None
         cells, open_now = self._cells(trial, senses, reading, recent=recent)
+        if cells is not reading.cell_voltages_v:
+            changes[CELLS.field] = cells
         # A sensor that was there and is no longer listed has vanished (R25).
         gone = len(senses.sensors_c) - len(reading.temperatures_c)
         sensors = reading.temperatures_c + (None,) * gone
         jump = SENSORS.jump if recent else None
         sensors = trial.series(SENSORS, sensors, senses.sensors_c, jump)
-        wires = trial.series(WIRES, reading.wire_resistances_ohm, (), None)
-        for channel, believed in ((CELLS, cells), (SENSORS, sensors), (WIRES, wires)):
-            if believed is not getattr(reading, channel.field):
-                changes[channel.field] = believed
+        if sensors is not reading.temperatures_c:
+            changes[SENSORS.field] = sensors
+        if reading.wire_resistances_ohm:
+            wires = trial.series(WIRES, reading.wire_resistances_ohm, (), None)
+            if wires is not reading.wire_resistances_ohm:
+                changes[WIRES.field] = wires
         if changes:
             reading = replace(reading, **changes)  # type: ignore[arg-type]  # fields by table
         view = look(reading)
