@@ -153,10 +153,11 @@ class Trial:
                 with suppress(ValueError):
                     self._killers[place].remove(outcome.by)
                 self._killers[place].appendleft(outcome.by)
-        done = len(self.outcomes)
-        if done % 50 == 0:
-            left = sum(not o.killed and o.verdict != "same" for o in self.outcomes.values())
-            print(f"{done}/{len(self._mutants)} tried, {left} not killed", file=sys.stderr)
+        if not outcome.killed and outcome.verdict != "same":
+            place = f"{mutant.module}.{mutant.function}:{mutant.line}"
+            print(f"{outcome.verdict} {mutant.key} {place} {mutant.shown}", file=sys.stderr)
+        if len(self.outcomes) % 50 == 0:
+            print(f"{len(self.outcomes)} of {len(self._mutants)}", file=sys.stderr, flush=True)
 
     def _order(self, mutant: Mutant, names: set[str], known: Known) -> list[str]:
         """Return the tests to run, the likeliest first, as many as the time allows."""
