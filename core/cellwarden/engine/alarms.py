@@ -228,7 +228,11 @@ def _shown(alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
 
 
 def changes(before: tuple[Alarm, ...], after: tuple[Alarm, ...], now_s: float) -> list[Event]:
-    """Return what came and what went, with the evidence."""
+    """Return what came and what went, with the evidence.
+
+    A warning that gives way to its protection is not over: it got worse.
+    """
+    worse = {a.kind for a in after if a.severity is Severity.PROTECTION and a not in before}
     events = [
         Event(at_s=now_s, pack=a.pack, text=_without_pack(a), severity=a.severity)
         for a in after
@@ -237,7 +241,7 @@ def changes(before: tuple[Alarm, ...], after: tuple[Alarm, ...], now_s: float) -
     events += [
         Event(at_s=now_s, pack=a.pack, text=f"{a.kind.value} is over: {a.releases}")
         for a in before
-        if a not in after
+        if a not in after and (a.severity is Severity.PROTECTION or a.kind not in worse)
     ]
     return events
 
