@@ -3,16 +3,12 @@
 import pytest
 
 from cellwarden.engine.bank_sums import Sums, pack_voltage_v, series_sums, sums
-from cellwarden.model import CellExtreme, Estimated, PackState, Prediction, Reading, SensorExtreme
+from cellwarden.model import CellExtreme, PackState, Reading, SensorExtreme
 from support.states import pack_state
 
 
 def near(value: object) -> object:
     return pytest.approx(value) if isinstance(value, int | float) else value
-
-
-def estimated(value: float, sigma: float) -> Estimated:
-    return Estimated(value=value, sigma=sigma)
 
 
 def reading(name: str, **changes: object) -> Reading:
@@ -31,13 +27,6 @@ LEFT = pack_state(
     cell_max=CellExtreme(pack="left", cell=2, voltage_v=3.31),
     temperature_min=SensorExtreme(pack="left", sensor="T1", temperature_c=20.0),
     temperature_max=SensorExtreme(pack="left", sensor="T2", temperature_c=24.0),
-    prediction=Prediction(
-        charge_power_10s_w=estimated(1000.0, 30.0), charge_power_60s_w=estimated(900.0, 3.0),
-        discharge_power_10s_w=estimated(2000.0, 60.0),
-        discharge_power_60s_w=estimated(1800.0, 6.0),
-        time_to_full_s=estimated(3600.0, 50.0), time_to_empty_s=estimated(7200.0, 60.0),
-        energy_left_wh=estimated(2000.0, 30.0),
-    ),
 )  # fmt: skip
 RIGHT = pack_state(
     "right",
@@ -48,12 +37,6 @@ RIGHT = pack_state(
     cell_max=CellExtreme(pack="right", cell=4, voltage_v=3.40),
     temperature_min=SensorExtreme(pack="right", sensor="T1", temperature_c=30.0),
     temperature_max=SensorExtreme(pack="right", sensor="T1", temperature_c=30.0),
-    prediction=Prediction(
-        charge_power_10s_w=estimated(500.0, 40.0), charge_power_60s_w=estimated(400.0, 4.0),
-        discharge_power_10s_w=estimated(700.0, 80.0), discharge_power_60s_w=estimated(600.0, 8.0),
-        time_to_full_s=estimated(5000.0, 70.0), time_to_empty_s=None,
-        energy_left_wh=estimated(9000.0, 40.0),
-    ),
 )  # fmt: skip
 
 
@@ -67,7 +50,7 @@ def both(left: PackState = LEFT, right: PackState = RIGHT) -> Sums:
 
 
 def test_packs_in_parallel() -> None:
-    told = {key: near(value) for key, value in both().items() if key != "prediction"}
+    told = {key: near(value) for key, value in both().items()}
     assert told == {
         "voltage_v": 52.5,
         "current_a": 6.0,
@@ -84,57 +67,6 @@ def test_packs_in_parallel() -> None:
         "temperature_max": RIGHT.temperature_max,
         "cycles": 12,
     }
-
-
-def test_predictions_add_up_and_the_last_to_be_full_counts() -> None:
-    told = both()["prediction"]
-    assert told is not None
-    assert told.charge_power_10s_w == estimated(1500.0, 50.0)
-    assert told.charge_power_60s_w == estimated(1300.0, 5.0)
-    assert told.discharge_power_10s_w == estimated(2700.0, 100.0)
-    assert told.discharge_power_60s_w == estimated(2400.0, 10.0)
-    assert told.time_to_full_s == estimated(5000.0, 70.0)
-    # 11 kWh at the 1 kW that the one which discharges gives, both sigmas together.
-    assert told.time_to_empty_s == estimated(39_600.0, 180.0)
-    assert told.energy_left_wh == estimated(11_000.0, 50.0)
-
-
-def prediction(**changes: Estimated | None) -> Prediction:
-    left = LEFT.prediction
-    assert left is not None
-    values = {name: getattr(left, name) for name in left.__slots__}
-    return Prediction(**(values | changes))
-
-
-def test_what_one_pack_does_not_predict_nobody_does() -> None:
-    told = both(changed(LEFT, prediction=None))
-    assert told["prediction"] is None
-    part = both(changed(LEFT, prediction=prediction(charge_power_10s_w=None, energy_left_wh=None)))
-    assert part["prediction"] is not None
-    assert part["prediction"].charge_power_10s_w is None
-    assert part["prediction"].charge_power_60s_w == estimated(1300.0, 5.0)
-    assert part["prediction"].energy_left_wh is None
-    assert part["prediction"].time_to_empty_s is None
-
-
-def test_when_nobody_charges_or_discharges_no_time_is_told() -> None:
-    idle = prediction(time_to_full_s=None, time_to_empty_s=None)
-    told = both(changed(LEFT, prediction=idle), changed(RIGHT, prediction=idle))["prediction"]
-    assert told is not None
-    assert (told.time_to_full_s, told.time_to_empty_s) == (None, None)
-    empty = prediction(time_to_empty_s=estimated(0.0, 1.0))
-    told = both(changed(LEFT, prediction=empty), changed(RIGHT, prediction=empty))["prediction"]
-    assert told is not None
-    assert told.time_to_empty_s is None
-
-
-def test_two_that_discharge_are_empty_together() -> None:
-    quick = prediction(time_to_empty_s=estimated(3600.0, 1.0))
-    told = both(LEFT, changed(RIGHT, prediction=quick))["prediction"]
-    assert told is not None
-    assert told.time_to_empty_s is not None
-    assert told.time_to_empty_s.value == pytest.approx(4800.0)  # 4 kWh at 3 kW
-    assert told.time_to_empty_s.sigma == pytest.approx(1.2 * 30 * 2**0.5)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +93,36 @@ def test_charge_is_that_of_the_connected_currents_and_extremes_of_all_that_answe
     assert (told["voltage_v"], told["soh_percent"], told["soc_sigma_percent"]) == (53, 98, 1)
     assert (told["current_a"], told["power_w"]) == (6.0, 308.0)
     assert told["cell_min"] == LEFT.cell_min
-    assert told["prediction"] is not None
-    assert told["prediction"].energy_left_wh == estimated(9000.0, 40.0)
+
+
+def test_one_pack_alone_is_the_battery() -> None:
+    told = {key: near(value) for key, value in sums((LEFT,), (LEFT,)).items()}
+    assert told == {
+        "voltage_v": 52.0,
+        "current_a": 10.0,
+        "power_w": 520.0,
+        "soc_percent": 40.0,
+        "soc_sigma_percent": 2.0,
+        "soh_percent": 90.0,
+        "capacity_ah": 100.0,
+        "remaining_ah": 40.0,
+        "temperature_c": 22.0,
+        "cell_min": LEFT.cell_min,
+        "cell_max": LEFT.cell_max,
+        "temperature_min": LEFT.temperature_min,
+        "temperature_max": LEFT.temperature_max,
+        "cycles": 12,
+    }
+    assert sums((LEFT,), ()) == sums((LEFT,), (LEFT,))
+
+
+def test_one_pack_alone_without_a_reading_or_a_capacity() -> None:
+    told = sums((changed(LEFT, reading=None, capacity_ah=None, cell_sum_v=51.0),), ())
+    assert (told["voltage_v"], told["current_a"], told["cycles"]) == (51.0, None, None)
+    assert told["temperature_c"] is None
+    weighed = ("soc_percent", "soc_sigma_percent", "soh_percent", "capacity_ah")
+    assert [told[name] for name in weighed] == [None] * 4  # type: ignore[literal-required]
+    assert (told["power_w"], told["remaining_ah"]) == (520.0, 40.0)
 
 
 def test_where_none_is_connected_all_that_answer_are_shown() -> None:

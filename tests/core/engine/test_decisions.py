@@ -7,11 +7,9 @@ and the difference belongs into the same commit.
 
 import json
 import math
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from cellwarden.engine import Engine, EngineSettings, PackMemory
 from cellwarden.model import CHEMISTRIES, NO_INPUTS, Inputs, PackState, Reading, preset
 from cellwarden.model.catalog import interpolate
 from cellwarden.runtime.status import plain
+from support import kept
 
 FILE = Path(__file__).with_name("decisions.json")
 LEFT_OUT = frozenset({"reading", "parameters", "identity", "link", "pack", "chemistry", "events"})
@@ -145,31 +144,20 @@ def live(history: History) -> Iterator[tuple[int, PackState]]:
     for heard in readings(history):
         if restart_s is not None and heard.heard_s >= restart_s:
             restart_s = None
-            kept = json.loads(json.dumps(engine.record(memory, heard.heard_s)))
+            record = json.loads(json.dumps(engine.record(memory, heard.heard_s)))
             engine = Engine(settings)
-            memory = engine.restore(kept, heard.heard_s - 1.0, 30.0)
+            memory = engine.restore(record, heard.heard_s - 1.0, 30.0)
         memory, state = engine.step(memory, heard, heard.heard_s, None, inputs)
         yield int((heard.heard_s - 1000.0) / 60), state
 
 
 def told(state: PackState) -> dict[str, object]:
-    """Return all that was decided, numbers to seven digits."""
+    """Return all that was decided."""
     document = plain(replace(state, reading=None))
     assert isinstance(document, dict)
-    return {k: shortened(v) for k, v in document.items() if k not in LEFT_OUT}
+    return {k: v for k, v in document.items() if k not in LEFT_OUT}
 
 
-def shortened(value: object) -> object:
-    if isinstance(value, float):
-        return float(f"{value:.7g}")
-    if isinstance(value, dict):
-        return {k: shortened(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [shortened(v) for v in value]
-    return value
-
-
-@cache
 def decided(name: str) -> dict[str, object]:
     """Return the state after each seventh part of a history, by minute."""
     history = HISTORIES[name]
@@ -182,26 +170,6 @@ def decided(name: str) -> dict[str, object]:
     return found
 
 
-def differences(found: object, kept: object, path: str = "") -> Iterator[str]:
-    if isinstance(found, dict) and isinstance(kept, dict):
-        for key in sorted({*found, *kept}):
-            yield from differences(found.get(key), kept.get(key), f"{path}/{key}")
-    elif isinstance(found, list) and isinstance(kept, list) and len(found) == len(kept):
-        for n, (a, b) in enumerate(zip(found, kept, strict=True)):
-            yield from differences(a, b, f"{path}/{n}")
-    elif isinstance(found, float) and isinstance(kept, float | int):
-        if found != pytest.approx(kept, rel=2e-6, abs=1e-9):
-            yield f"{path}: {found!r}, was {kept!r}"
-    elif found != kept:
-        yield f"{path}: {found!r}, was {kept!r}"
-
-
 @pytest.mark.parametrize("name", HISTORIES)
 def test_a_history_gives_the_decisions_it_gave(name: str) -> None:
-    if os.environ.get("CELLWARDEN_WRITE_DECISIONS"):
-        kept = json.loads(FILE.read_text()) if FILE.exists() else {}
-        FILE.write_text(json.dumps(kept | {name: decided(name)}, indent=0, sort_keys=True) + "\n")
-    changed = list(differences(decided(name), json.loads(FILE.read_text())[name]))
-    assert not changed, "\n".join(
-        [f"{len(changed)} numbers moved; `make decisions` keeps them:", *changed[:40]]
-    )
+    kept.check(FILE, name, decided(name))
