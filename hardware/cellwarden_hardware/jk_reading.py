@@ -109,6 +109,7 @@ def reading_of(
         discharge_fet_on=info.discharge_mos,
         balancing=None if info.balance_state is None else info.balance_state != 0,
         heating=info.heating,
+        heating_current_a=info.heating_current_a,
         charge_switch_on=lasting.charge_switch_on,
         discharge_switch_on=lasting.discharge_switch_on,
         balance_switch_on=lasting.balance_switch_on,

@@ -58,7 +58,7 @@ class Cold:
     def reading(self) -> Reading:
         """What the BMS tells: of a film on a relay it knows nothing."""
         heard = self.meter.read(self.pack, self.now_s)
-        return replace(heard, heating=None) if self.relay else heard
+        return replace(heard, heating=None, heating_current_a=None) if self.relay else heard
 
 
 def found(state: PackState) -> list[str]:

@@ -15,14 +15,9 @@ from cellwarden.config.options import option
 from cellwarden.config.settings import RelaySettings
 from cellwarden.config.tables import Place, build, read_table, table_at
 from cellwarden.config.values import did_you_mean, number_text, show
-from cellwarden.engine.heater_rules import (
-    MOST_A,
-    MOST_W,
-    MOST_W_BY_BOARD,
-    HeaterSettings,
-    least_ohm,
-)
+from cellwarden.engine.heater_rules import HeaterSettings
 from cellwarden.model import HardwareModel, Parameters
+from cellwarden.model.catalog import HEATER_CURRENT_MAX_A, HEATER_POWER_MAX_W, least_film_ohm
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
@@ -124,12 +119,15 @@ def read_heater(
     options = build(HeatingOptions, HEATING_KEYS, values, given, below)
     if options is None or parameters is None:
         return None
-    most_a = options.most_a or MOST_A
-    most_w = options.most_w
-    if most_w is None:
-        most_w = MOST_W if board is None else MOST_W_BY_BOARD.get(board.name, MOST_W)
+    most_a = options.most_a or HEATER_CURRENT_MAX_A
+    most_w = options.most_w or HEATER_POWER_MAX_W
+    if board is not None and options.relay is None:
+        if board.heater_power_max_w is None:
+            below.wrong(f"{board.name} has no heating output: name the relay that switches it")
+            return None
+        most_w = board.heater_power_max_w
     highest_v = parameters.cell_count * parameters.cell_overvoltage_v
-    least = least_ohm(highest_v, most_w, most_a)
+    least = least_film_ohm(highest_v, most_w, most_a)
     if options.film_ohm is not None and options.film_ohm < least:
         below.wrong(
             f"{options.film_ohm:g} ohm is too little at {highest_v:.1f} V, the highest voltage of"

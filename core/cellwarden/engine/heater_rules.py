@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-MOST_A = 3.0
-MOST_W = 200.0
-MOST_W_BY_BOARD = {"JK-B2A8S20P": 100.0}
-"""Boards whose output bears less; all others MOST_W."""
+from cellwarden.model.catalog import HEATER_CURRENT_MAX_A, HEATER_POWER_MAX_W
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +16,8 @@ class HeaterSettings:
     """What a heater takes that something else feeds, in place of `film_ohm`."""
     relay: bool = False
     """A relay switches it, whose state is read back; not the BMS."""
-    most_w: float = MOST_W
-    most_a: float = MOST_A
+    most_w: float = HEATER_POWER_MAX_W
+    most_a: float = HEATER_CURRENT_MAX_A
     soc_floor_percent: float = 30.0
     """The pack does not heat itself below this."""
     only_surplus: bool = False
@@ -60,14 +57,13 @@ class HeaterSettings:
             return None
         if volts is None:
             return "the pack voltage is unknown"
-        current_a, power_w = volts / self.film_ohm, volts * volts / self.film_ohm
+        return self.beyond(volts / self.film_ohm, volts)
+
+    def beyond(self, current_a: float, volts: float) -> str | None:
+        """Return how a current breaks the output's limits, None if it does not."""
+        power_w = current_a * volts
         if current_a > self.most_a:
             return f"{current_a:.1f} A at {volts:.1f} V, the output bears {self.most_a:g} A"
         if power_w > self.most_w:
             return f"{power_w:.0f} W at {volts:.1f} V, the output bears {self.most_w:g} W"
         return None
-
-
-def least_ohm(highest_v: float, most_w: float = MOST_W, most_a: float = MOST_A) -> float:
-    """Return the least resistance of a film at the highest pack voltage, in Ω."""
-    return max(highest_v / most_a, highest_v * highest_v / most_w)

@@ -24,6 +24,8 @@ RETRY_S = 6 * 3600.0
 """A heater that did not warm is tried again after this (ours): it may have been the weather."""
 ANSWERS_S = 60.0
 """So long a relay may take to be where it was told (ours)."""
+TOO_MUCH_S = 10.0
+"""A measured current beyond what the output bears for so long is no switching on (ours)."""
 STOPS_K = 5.0
 """Above the recovery by this much, no heater has any business to be on (ours)."""
 STOPS_S = 600.0
@@ -63,7 +65,11 @@ class Heat(NamedTuple):
     off_at_c: float | None = None
     """Coldest sensor when WATCH_S began."""
     dead_s: float | None = None
-    """Since it was found not to warm; None while it is believed in."""
+    """Since it was found broken; None while it is believed in."""
+    too_much: str = ""
+    """How it was measured to break its output's limits; with `dead_s` empty: it does not warm."""
+    too_much_s: float | None = None
+    """For how long it has been; None while it is not."""
     deaf_s: float = 0.0
     """A relay is not where it was told to be."""
     unheard_s: float = 0.0
@@ -118,7 +124,7 @@ class Heater:
             faults.append(
                 Fault(
                     AlarmKind.HEATER,
-                    f"it did not warm by {WARMS_K:g} K in {WARMS_S / 60:.0f} min",
+                    heat.too_much or f"it did not warm by {WARMS_K:g} K in {WARMS_S / 60:.0f} min",
                     f"tried again after {RETRY_S / 3600:.0f} h",
                 )
             )
@@ -149,7 +155,7 @@ class Heater:
         if (too_much := settings.too_much(view.voltage_v)) is not None:
             yield too_much
         if heat.dead_s is not None:
-            yield "the heater does not warm"
+            yield heat.too_much or "the heater does not warm"
         if heat.unheard_s >= ANSWERS_S:
             yield "its relay is not heard"
         if inputs.surplus is not True:
@@ -219,7 +225,7 @@ class Heater:
 
     def _while_on(self, heat: Heat, view: View, coldest_c: float, passed_s: float) -> Heat:
         on_s = heat.on_s + passed_s
-        power_w = self._settings.power_w(view.voltage_v) or 0.0
+        power_w = self._power_w(view) or 0.0
         start_c = coldest_c if heat.on_at_c is None else heat.on_at_c
         dead_s, rate = heat.dead_s, heat.rate_k_s
         if coldest_c >= start_c + WARMS_K and on_s > 0:
@@ -227,7 +233,16 @@ class Heater:
             start_c, on_s, dead_s = coldest_c, 0.0, None
         elif on_s >= WARMS_S:
             start_c, on_s, dead_s = coldest_c, 0.0, 0.0
+        measured = self._too_much(view)
+        too_much_s = None
+        if measured:
+            too_much_s = 0.0 if heat.too_much_s is None else heat.too_much_s + passed_s
+        too_much = "" if dead_s is None else heat.too_much
+        if too_much_s is not None and too_much_s >= TOO_MUCH_S:
+            too_much, dead_s = measured, 0.0
         return heat._replace(
+            too_much=too_much,
+            too_much_s=too_much_s,
             energy_wh=heat.energy_wh + power_w * passed_s / 3600,
             on_s=on_s,
             on_at_c=start_c,
@@ -250,7 +265,32 @@ class Heater:
             least_k = max(RISES_K, RISES_PART * (heat.rate_k_s or math.inf) * WATCH_S)
             welded = coldest_c > self._warm_c and rose_k >= least_k
             start_c, off_s = coldest_c, SETTLE_S
-        return heat._replace(on_s=0.0, on_at_c=None, off_s=off_s, off_at_c=start_c, welded=welded)
+        return heat._replace(
+            on_s=0.0,
+            on_at_c=None,
+            off_s=off_s,
+            off_at_c=start_c,
+            too_much_s=None,
+            welded=welded,
+        )
+
+    def _power_w(self, view: View) -> float | None:
+        """Return what the heater takes: as the BMS measures it, else by its film."""
+        measured_a, volts = self._measured_a(view), view.voltage_v
+        if not measured_a or volts is None:
+            return self._settings.power_w(volts)
+        return measured_a * volts
+
+    def _too_much(self, view: View) -> str:
+        """Return how the current that the BMS measures breaks its output's limits, or nothing."""
+        measured_a, volts = self._measured_a(view), view.voltage_v
+        if measured_a is None or volts is None:
+            return ""
+        return self._settings.beyond(measured_a, volts) or ""
+
+    def _measured_a(self, view: View) -> float | None:
+        """Return what flows through the BMS's output, if the heater hangs on that."""
+        return None if self._settings.relay else view.reading.heating_current_a
 
     def _show(self, heat: Heat, view: View, active: bool | None, why: str) -> Heating:
         coldest = view.temperature_min
@@ -262,7 +302,7 @@ class Heater:
             wanted=heat.wanted,
             active=active,
             why=why,
-            power_w=self._settings.power_w(view.voltage_v) if on else None,
+            power_w=self._power_w(view) if on else None,
             energy_wh=heat.energy_wh,
             ready_in_s=ready_in_s,
         )

@@ -159,10 +159,19 @@ class HardwareModel:
     """What a heating film may draw (R36); None: the board has no heating output (R35)."""
 
 
-HEATER_CURRENT_MAX_A = 3.0
-"""R36: of every board that has a heating output."""
+HEATER_CURRENT_MAX_A, HEATER_POWER_MAX_W = 3.0, 200.0
+"""R36: of every board that has a heating output; one small board bears less power."""
 OVERCURRENT_LEAST_A = 10.0
 """X11: below this the spec table of the boards does not go."""
+
+
+def least_film_ohm(
+    highest_v: float,
+    most_w: float = HEATER_POWER_MAX_W,
+    most_a: float = HEATER_CURRENT_MAX_A,
+) -> float:
+    """Return the least resistance of a heating film at the highest pack voltage, in Ω (R36)."""
+    return max(highest_v / most_a, highest_v * highest_v / most_w)
 
 
 def _board(
@@ -176,7 +185,7 @@ def _board(
         internal_resistance_ohm=round(resistance_mohm / 1000, 6),
         continuous_current_a=amps,
         peak_current_a=peak_a,
-        heater_power_max_w=None if name.endswith(("S6P", "S8P")) else 200.0,  # R35, R36
+        heater_power_max_w=None if name.endswith(("S6P", "S8P")) else HEATER_POWER_MAX_W,  # R35
     )
 
 

@@ -66,6 +66,8 @@ class Reading:
     discharge_fet_on: bool | None = None
     balancing: bool | None = None
     heating: bool | None = None
+    heating_current_a: float | None = None
+    """What flows through the BMS's heating output."""
     charge_switch_on: bool | None = None
     """What its owner wants on; a protection may hold the FET open all the same."""
     discharge_switch_on: bool | None = None

@@ -10,6 +10,7 @@ from enum import Enum
 from statistics import median
 
 from cellwarden.model import HardwareModel
+from cellwarden.model.catalog import HEATER_POWER_MAX_W, least_film_ohm
 from cellwarden.repair.seen import Seen
 
 CELL_V = (1.0, 5.0)
@@ -25,8 +26,6 @@ SENSOR_APART_K = 10.0
 WARMED_K = 1.0
 CURRENT_SEEN_A = 1.0
 """Charging or discharging with a sign that is no offset (ours)."""
-HEATER_A, HEATER_W = 3.0, 200.0
-"""What the heating output stands, unless the board's own limit is lower (R36)."""
 
 
 class Result(Enum):
@@ -216,14 +215,14 @@ def _heater(look: Look) -> Verdict:
     """R >= max(U/3 A, U²/P) at the highest pack voltage (R36)."""
     if look.value == 0:
         return Result.GOOD, "no heating film"
-    most_v, watts = look.now.charge_voltage_v, HEATER_W
+    most_v, watts = look.now.charge_voltage_v, HEATER_POWER_MAX_W
     if look.board is not None:
         if look.board.heater_power_max_w is None:
             return Result.BAD, f"{look.board.name} has no heating output"
-        watts = min(watts, look.board.heater_power_max_w)
+        watts = look.board.heater_power_max_w
     if look.value is None or most_v is None:
         return Result.UNKNOWN, "the film's resistance or the highest pack voltage is not known"
-    least = max(most_v / HEATER_A, most_v**2 / watts)
+    least = least_film_ohm(most_v, watts)
     text = f"{look.value:g} ohm, at least {least:.1f} ohm at {most_v:.1f} V"
     return (Result.GOOD if look.value >= least else Result.BAD), text
 

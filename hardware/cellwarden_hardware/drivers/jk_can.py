@@ -214,6 +214,7 @@ class JkCan:
             discharge_fet_on=switches.get("discharge_mos"),
             balancing=switches.get("balancing"),
             heating=switches.get("heating"),
+            heating_current_a=info.get("heating_current"),
             alarms=alarms_of(alarm_bits, fault_bits),
             alarm_bits=alarm_bits | fault_bits << 32,
             notices=notices_of(alarm_bits, fault_bits),

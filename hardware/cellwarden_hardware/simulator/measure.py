@@ -57,6 +57,7 @@ class Meter:
             discharge_fet_on=said.discharge_fet_on,
             balancing=said.balancing,
             heating=pack.heater is not None and pack.heater.closed,
+            heating_current_a=round(pack.heater_w / sum(cells), 3),
             charge_switch_on=said.charge_switch_on,
             discharge_switch_on=said.discharge_switch_on,
             balance_switch_on=said.balance_switch_on,

@@ -85,6 +85,17 @@ def test_the_smaller_board_bears_half_of_the_power() -> None:
     assert heater.most_w == 100
 
 
+@pytest.mark.requirement("R35")
+def test_a_board_without_a_heating_output_needs_a_relay() -> None:
+    heater, lines = read({"film_ohm": 20.0}, board="JK-BD6A20S8P")
+    assert heater is None
+    assert "JK-BD6A20S8P has no heating output: name the relay that switches it" in lines[0]
+    heater, lines = read({"film_ohm": 20.0, "relay": "heater"}, board="JK-BD6A20S8P")
+    assert lines == []
+    assert heater is not None
+    assert (heater.most_a, heater.most_w) == (3.0, 200.0)
+
+
 @pytest.mark.parametrize(
     ("heating", "word"),
     [

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellwarden.engine import Engine, EngineSettings, HeaterSettings
-from cellwarden.engine.heater_rules import least_ohm
 from cellwarden.model import AlarmKind, Inputs, PackState
+from cellwarden.model.catalog import least_film_ohm
 from support.packs import Bench, parameters
 
 FILM = HeaterSettings(film_ohm=20.0)
 """139 W at 52.8 V."""
+BY_RELAY = HeaterSettings(film_ohm=20.0, relay=True)
 
 
 class Pack(Bench):
@@ -87,7 +88,7 @@ def test_it_never_heats_while_charging_is_allowed_from_cold(
 def test_the_least_resistance_of_a_film_is_the_larger_of_both_limits(
     highest_v: float, most_w: float, ohm: float
 ) -> None:
-    assert least_ohm(highest_v, most_w) == pytest.approx(ohm)
+    assert least_film_ohm(highest_v, most_w) == pytest.approx(ohm)
 
 
 @pytest.mark.requirement("R36")
@@ -248,6 +249,54 @@ def test_one_that_does_not_warm_is_found_and_given_up_for_hours() -> None:
     assert (wanted(state), heater_alarms(state)) == (True, [])
 
 
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize(
+    ("most_w", "measured_a", "found"),
+    [
+        (200.0, 3.0, None),
+        (200.0, 3.1, "3.1 A at 52.8 V, the output bears 3 A"),
+        (100.0, 1.8, None),
+        (100.0, 2.0, "106 W at 52.8 V, the output bears 100 W"),
+        (200.0, None, None),
+        (200.0, float("nan"), None),
+        (200.0, -3.5, None),
+    ],
+)
+def test_a_current_that_is_measured_beyond_the_output_switches_it_off(
+    most_w: float, measured_a: float | None, found: str | None
+) -> None:
+    """Whatever was written of its film: 40 Ω, 70 W."""
+    pack = Pack(HeaterSettings(film_ohm=40.0, most_w=most_w))
+    assert wanted(pack.at(-5.0, for_s=30))
+    state = pack.at(-5.0, for_s=40, heating=True, heating_current_a=measured_a)
+    if found is None:
+        assert (wanted(state), heater_alarms(state)) == (True, [])
+        return
+    assert (wanted(state), state.heating.why, heater_alarms(state)) == (False, found, [found])
+    state = pack.at(-5.0, for_s=6 * 3600 - 120, heating=False, heating_current_a=0.0)
+    assert (wanted(state), heater_alarms(state)) == (False, [found])
+    state = pack.at(-5.0, for_s=180, heating=False, heating_current_a=0.0)
+    assert (wanted(state), heater_alarms(state)) == (True, [])
+
+
+@pytest.mark.requirement("R36")
+def test_a_moment_of_too_much_is_the_switching_on() -> None:
+    pack = Pack()
+    pack.at(-5.0, for_s=30)
+    state = pack.at(-5.0, for_s=10, heating=True, heating_current_a=3.4)
+    state = pack.at(-5.0, for_s=60, heating=True, heating_current_a=2.6)
+    assert (wanted(state), heater_alarms(state)) == (True, [])
+    assert state.heating.power_w == pytest.approx(2.6 * 52.8)
+
+
+def test_what_a_bms_measures_at_its_own_output_is_not_the_relays() -> None:
+    pack = Pack(BY_RELAY)
+    pack.inputs = Inputs(heater_relay_on=True)
+    state = pack.at(-5.0, for_s=60, heating_current_a=9.0)
+    assert (wanted(state), heater_alarms(state)) == (True, [])
+    assert state.heating.power_w == pytest.approx(52.8**2 / 20)
+
+
 @pytest.mark.requirement("R36a")
 def test_one_that_warms_slowly_enough_is_not_called_broken() -> None:
     pack = Pack()
@@ -304,9 +353,6 @@ def test_a_relay_that_is_not_where_it_was_told_to_be_is_found(
     pack.inputs = Inputs(heater_relay_on=closed)
     assert heater_alarms(pack.at(celsius, for_s=50)) == []
     assert heater_alarms(pack.at(celsius, for_s=30)) == found
-
-
-BY_RELAY = HeaterSettings(film_ohm=20.0, relay=True)
 
 
 @pytest.mark.requirement("R36a")
