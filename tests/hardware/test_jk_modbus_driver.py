@@ -92,18 +92,17 @@ def test_a_captured_frame_becomes_a_reading() -> None:
             assert (reading.alarms, reading.alarm_bits) == ((), 0)
             assert reading.charge_switch_on is None
             assert reading.settings is None
-            assert reading.identity is None
 
     run(test)
 
 
-def test_settings_and_identity_follow_with_the_next_polls() -> None:
+def test_the_first_reading_says_who_it_is_of_and_settings_follow() -> None:
     async def test() -> None:
         async with bus() as (_, (driver,)):
             first = await driver.poll()
             second = await driver.poll()
             third = await driver.poll()
-            assert (first.settings, second.identity) == (None, None)
+            assert (first.settings, second.identity) == (None, first.identity)
             assert third.settings is not None
             assert third.settings["cell_overvoltage_v"] == 3.6
             assert third.settings["shutdown_v"] == 2.5
@@ -274,7 +273,49 @@ def test_a_silent_pack_is_asked_for_its_settings_first() -> None:
             with pytest.raises(LinkTimeout):
                 await driver.poll()
             assert (await driver.poll()).soc_percent == 10
-            assert heard == [jk_modbus.STATUS, jk_modbus.SETTINGS, jk_modbus.STATUS]
+            assert heard[:3] == [jk_modbus.STATUS, jk_modbus.SETTINGS, jk_modbus.STATUS]
+
+    run(test)
+
+
+def test_after_a_missed_poll_another_pack_may_answer_and_is_asked_who_it_is() -> None:
+    async def test() -> None:
+        async with bus(timeout_s=0.05) as (device, (driver,)):
+            before = (await driver.poll()).identity
+            device.silent = True
+            with pytest.raises(LinkTimeout):
+                await driver.poll()
+            device.silent = False
+            heard: list[int] = []
+            answer = device.answer
+
+            def listening(request: jk_modbus.WriteRequest) -> bytes | None:
+                heard.append(request.register)
+                return None if request.register == jk_modbus.DEVICE_INFO else answer(request)
+
+            device.answer = listening  # type: ignore[method-assign]
+            assert before is not None
+            assert [(await driver.poll()).identity for _ in range(4)] == [None] * 4
+            # Three times with the status, then in its turn, so that the bus has other packs too.
+            assert heard.count(jk_modbus.DEVICE_INFO) == 3
+            device.answer = answer  # type: ignore[method-assign]
+
+    run(test)
+
+
+def test_who_is_there_is_asked_again_each_minute() -> None:
+    async def test() -> None:
+        async with bus() as (_, (driver,)):
+            first = (await driver.poll()).identity
+            driver._due_s[jk_modbus.SETTINGS] = float("inf")
+            assert (await driver.poll()).identity is first
+            now_s = asyncio.get_running_loop().time()
+            assert now_s + 50.0 < driver._due_s[jk_modbus.DEVICE_INFO] < now_s + 70.0
+            driver._due_s[jk_modbus.DEVICE_INFO] = now_s
+            await driver.poll()
+            again = (await driver.poll()).identity
+            assert again == first
+            assert again is not first
 
     run(test)
 

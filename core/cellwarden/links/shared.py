@@ -120,6 +120,10 @@ class SharedLine:
                 await line.shut()
                 raise
 
+    def asks_again(self) -> None:
+        """Space the next turn from now: within this one something more is asked."""
+        self._opened().begun_s = asyncio.get_running_loop().time()
+
     async def listen(self, timeout_s: float) -> bytes:
         """Return what came in since the last call here, whoever read it, b"" after the timeout.
 

@@ -172,8 +172,8 @@ class Controller:
 
     def _step(self, member: Member, reading: Reading | None, link: LinkQuality) -> PackState:
         now_s = self.clock.now_s()
-        if reading is not None:
-            self._recognise(member, reading, now_s)
+        if reading is not None and not self._recognised(member, reading, now_s):
+            reading = None
         engine, memory = member.engine, member.memory
         inputs = self._inputs(engine, now_s)
         member.memory, state = attempt(
@@ -204,15 +204,21 @@ class Controller:
             )
         return state
 
-    def _recognise(self, member: Member, reading: Reading, now_s: float) -> None:
-        """Take up what is known of the very pack that answers."""
-        if self._recognition is not None and reading.identity is not None:
+    def _recognised(self, member: Member, reading: Reading, now_s: float) -> bool:
+        """Take up what is known of the very pack that answers; False until it tells who it is."""
+        if self._recognition is None:
+            return True
+        pack, identity = member.engine.pack, reading.identity
+        if not self._recognition.confirmed(pack, identity, now_s):
+            return False
+        if identity is not None:
             before = member.memory
             member.memory = self._recognition.heard(
-                member.engine, before, reading.identity, now_s, self._record_of
+                member.engine, before, identity, now_s, self._record_of
             )
             if member.memory is not before:
-                self._bank_memory = self._bank.forget(self._bank_memory, member.engine.pack)
+                self._bank_memory = self._bank.forget(self._bank_memory, pack)
+        return True
 
     def _record_of(self, serial_number: str) -> Mapping[str, object] | None:
         """Return the record of the pack with this serial number, None if none answers."""

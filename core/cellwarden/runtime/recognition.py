@@ -3,6 +3,7 @@
 Records are saved by the pack's name, each with the serial number that its BMS told. When another
 serial number answers under a name (swapped cables, a pack that was exchanged or renamed), the
 record of the one that left is put aside, and the one that came gets its own back, or starts afresh.
+After a gap nobody knows who answers: until the BMS has told it, its readings count for nobody.
 """
 
 import logging
@@ -18,6 +19,9 @@ LOG = logging.getLogger(__name__)
 
 ASIDE = "serial:"
 """Before a serial number: the saved record of a pack that nobody is called after now."""
+CONFIRM_S = 30.0
+"""A pack whose number is known and that answers for so long, in controller time, without telling
+it is taken for the one it was: boards lose the answer to that one question (ours)."""
 KEY = "serial_number"
 SINCE = "aside_since_s"
 """Of a record: who it is of, and the wall clock at which it was put aside."""
@@ -30,6 +34,9 @@ class _Known:
     remembered: bool
     """There was a record."""
     identity: Identity | None = None
+    unsure_since_s: float | None = None
+    """It answers since then without telling who it is."""
+    complained: bool = False
 
 
 class Recognition:
@@ -60,6 +67,25 @@ class Recognition:
             told = serial_number if mine is not None else None
         self._known[pack] = _Known(told if isinstance(told, str) else None, found is not None)
         return _restored(engine, found, now_s)
+
+    def confirmed(self, pack: str, identity: Identity | None, now_s: float) -> bool:
+        """Return whether it is known whose reading this is: a port may carry another pack now."""
+        known = self._known[pack]
+        if identity is not None or known.serial_number is None:
+            known.unsure_since_s, known.complained = None, False
+            return True
+        if known.unsure_since_s is None:
+            known.unsure_since_s = now_s
+        if now_s - known.unsure_since_s < CONFIRM_S:
+            return False
+        if not known.complained:
+            known.complained = True
+            LOG.warning(
+                "%s: it answers but does not tell its serial number: taken for %s, as before",
+                pack,
+                known.serial_number,
+            )
+        return True
 
     def heard(
         self,

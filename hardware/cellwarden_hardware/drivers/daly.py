@@ -79,6 +79,13 @@ class Daly:
 
     async def poll(self) -> Reading:
         """Ask for everything that changes, at first also who it is."""
+        try:
+            return await self._poll()
+        except LinkTimeout:
+            self._identity, self._polls = None, 0  # another board may answer next
+            raise
+
+    async def _poll(self) -> Reading:
         if self._polls % _STATUS_EVERY == 0:
             await self._read_status()
         cells, sensors = int(self._status["cell_count"] or 0), self._sensors

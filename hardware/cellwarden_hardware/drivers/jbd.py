@@ -71,8 +71,12 @@ class Jbd:
 
     async def poll(self) -> Reading:
         """Ask for basic information and cells; after a pause the first question only wakes."""
-        basic = await self.ask_basic()
-        cells = jbd.decode_cells(await self._ask(jbd.CELLS, self._timeout_s))
+        try:
+            basic = await self.ask_basic()
+            cells = jbd.decode_cells(await self._ask(jbd.CELLS, self._timeout_s))
+        except LinkTimeout:
+            self._names = None  # another board may answer next
+            raise
         heard_s = self._clock.now_s()
         if self._names is None:
             self._names = await self._model(), await self._barcode()

@@ -42,8 +42,10 @@ _SILENT_ANSWER_S = 0.2  # for one that was silent last time: the others must not
 _SILENCE_S = 0.1  # nothing comes any more: the answer was cut
 _GATEWAY_SILENCE_S = 0.5
 _ANSWER_BYTES = 308
-_SETTINGS_EVERY_S = 60.0
+_LASTING_EVERY_S = 60.0
+"""Settings, and who it is: a pack that was exchanged between two polls leaves no gap."""
 _TRIES_WITH_ASIDE = 3  # then it is simply not there, and the bus has other packs
+_TRIES_FOR_WHO = 3  # with each status at first, then in its turn
 _TRY_AGAIN_S = 10.0  # for settings and device info that did not come
 _MASTER_CYCLE_S = 6.0  # a master takes 4.4 s for all of 15 addresses
 
@@ -101,6 +103,7 @@ class JkModbus:
         self._lasting = Lasting()
         self._identity: Identity | None = None
         self._due_s = dict.fromkeys((jk_modbus.SETTINGS, jk_modbus.DEVICE_INFO), float("-inf"))
+        self._asked_who = 0
         self._silent = 0
         self._polls = 0
         self._other_master = False
@@ -118,9 +121,14 @@ class JkModbus:
     async def open(self) -> None:
         """Join the bus; who is there and what it is set to is asked anew."""
         self._silent = self._polls = 0
+        self._forget()
+        await self._line.open()
+
+    def _forget(self) -> None:
+        """Know nothing any more of who is there: another pack may answer next."""
         self._lasting, self._identity = Lasting(), None
         self._due_s = dict.fromkeys(self._due_s, float("-inf"))
-        await self._line.open()
+        self._asked_who = 0
 
     async def close(self) -> None:
         """Leave the bus and forget half a frame."""
@@ -137,19 +145,23 @@ class JkModbus:
             if 0 < self._silent <= _TRIES_WITH_ASIDE:
                 await self._ask_aside(link, jk_modbus.SETTINGS)
                 await asyncio.sleep(spacing_s)
-            answer = await self._ask_status(link)
-            reading = self._reading(answer, self._clock.now_s())
+            answer, heard_s = await self._ask_status(link), self._clock.now_s()
             self._polls += 1
-            # One pack a round asks for more than the status, and none with its first poll.
-            if (self._polls + self._address) % self._line.holders == 0 and self._polls > 1:
+            if self._identity is None and self._asked_who < _TRIES_FOR_WHO:
+                # Whose status this is decides what it means.
+                self._asked_who += 1
+                await self._ask_aside(link, jk_modbus.DEVICE_INFO, spacing_s)
+            # One pack a round asks for more.
+            elif (self._polls + self._address) % self._line.holders == 0:
                 await self._ask_what_is_due(link, spacing_s)
-        return reading
+        return self._reading(answer, heard_s)
 
     async def _ask_status(self, link: SerialLink) -> jk_modbus.Answer:
         try:
             answer = await self._ask(link, jk_modbus.STATUS)
         except LinkTimeout:
             self._silent += 1
+            self._forget()
             raise
         self._silent = 0
         return answer
@@ -158,12 +170,13 @@ class JkModbus:
         now_s = asyncio.get_running_loop().time()
         for register, due_s in self._due_s.items():
             if now_s >= due_s:
-                await asyncio.sleep(spacing_s)
-                await self._ask_aside(link, register)
+                await self._ask_aside(link, register, spacing_s)
                 return
 
-    async def _ask_aside(self, link: SerialLink, register: int) -> None:
+    async def _ask_aside(self, link: SerialLink, register: int, after_s: float = 0.0) -> None:
         """Ask for something that can wait; no answer is no harm."""
+        await asyncio.sleep(after_s)
+        self._line.asks_again()
         self._due_s[register] = asyncio.get_running_loop().time() + _TRY_AGAIN_S
         with contextlib.suppress(LinkTimeout, FrameError):
             self._keep((await self._ask(link, register)).body)
@@ -172,11 +185,11 @@ class JkModbus:
         now_s = asyncio.get_running_loop().time()
         if isinstance(body, Settings):
             self._lasting = lasting_of(body)
-            self._due_s[jk_modbus.SETTINGS] = now_s + _SETTINGS_EVERY_S
+            self._due_s[jk_modbus.SETTINGS] = now_s + _LASTING_EVERY_S
         elif isinstance(body, DeviceInfo):
             self._identity = identity_of(body)
             self._warnings = makers_passwords(body)
-            self._due_s[jk_modbus.DEVICE_INFO] = float("inf")
+            self._due_s[jk_modbus.DEVICE_INFO] = now_s + _LASTING_EVERY_S
 
     # -- for the writing side ------------------------------------------------------------------
 

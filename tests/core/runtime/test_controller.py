@@ -14,6 +14,7 @@ from cellwarden.model import (
     BankPhase,
     BankState,
     ExternalMeasurement,
+    Identity,
     PackPhase,
     Reading,
     preset,
@@ -21,6 +22,7 @@ from cellwarden.model import (
 from cellwarden.runtime.controller import Controller
 from cellwarden.runtime.monitor_gate import MonitorGate
 from cellwarden.runtime.outlets import NamedOutput
+from cellwarden.runtime.recognition import Recognition
 
 INTERVAL_S = 0.05
 
@@ -35,6 +37,8 @@ class FakePack:
         self.delay_s = 0.0
         self.silent = False
         self.closed = False
+        self.soc_percent = 50.0
+        self.identity: Identity | None = None
 
     async def open(self) -> None:
         self.closed = False
@@ -50,9 +54,10 @@ class FakePack:
             voltage_v=self.cell_v * 16,
             current_a=5.0,
             temperatures_c=(20.0,),
-            soc_percent=50.0,
+            soc_percent=self.soc_percent,
             charge_fet_on=True,
             discharge_fet_on=True,
+            identity=self.identity,
         )
 
     async def close(self) -> None:
@@ -85,7 +90,12 @@ def measuring() -> NamedOutput:
 class World:
     """A controller with fake packs and one control output."""
 
-    def __init__(self, packs: int = 2, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self,
+        packs: int = 2,
+        interval_s: float = INTERVAL_S,
+        recognition: Recognition | None = None,
+    ) -> None:
         self.clock = Clock()
         self.packs = [FakePack(f"p{n}", self.clock) for n in range(packs)]
         self.output = Collector()
@@ -111,9 +121,14 @@ class World:
         self.controller = Controller(
             bank=self.bank,
             engines=[
-                (engine, pack, engine.start(now_s))
+                (
+                    engine,
+                    pack,
+                    recognition.memory(engine, now_s, None) if recognition else engine.start(now_s),
+                )
                 for engine, pack in zip(self.engines, self.packs, strict=True)
             ],
+            recognition=recognition,
             outputs=[NamedOutput(name="collector", output=self.output, control=True)],
             gate=MonitorGate("monitor"),
             clock=self.clock,
@@ -169,6 +184,32 @@ def test_a_trip_does_not_wait_for_a_slow_pack() -> None:
 
     # The next poll starts at 1.0 s; the slow pack would answer at 1.3 s.
     assert asyncio.run(scenario()) < 0.25
+
+
+def test_readings_count_for_nobody_until_the_pack_has_told_who_it_is() -> None:
+    """After a swap the first readings come before the serial number does."""
+
+    async def scenario() -> list[BankState]:
+        world = World(packs=1, recognition=Recognition({}))
+        (pack,) = world.packs
+        pack.identity = Identity(serial_number="A-1")
+        task = asyncio.create_task(world.run_for(2.5))
+        while not any(s.online for s in world.output.states):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        pack.identity, pack.soc_percent = None, 90.0
+        while not any(s.lost for s in world.output.states):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        pack.identity = Identity(serial_number="B-2")
+        return await task
+
+    states = asyncio.run(scenario())
+    seen = [s.packs[0] for s in states if s.packs and s.phase is not BankPhase.STOPPING]
+    told = [
+        (p.identity and p.identity.serial_number, p.reading.soc_percent)
+        for p in seen
+        if p.reading is not None
+    ]
+    assert list(dict.fromkeys(told)) == [("A-1", 50.0), ("B-2", 90.0)]
 
 
 def test_a_silent_pack_ages_out_and_the_other_carries_on() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cellwarden.engine import Engine, EngineSettings, PackMemory
 from cellwarden.model import Identity
-from cellwarden.runtime.recognition import Recognition
+from cellwarden.runtime.recognition import Recognition, off_for_s
 from cellwarden.runtime.store import Saved
 from support.packs import parameters, reading
 
@@ -123,3 +123,94 @@ def test_a_record_of_other_cells_is_refused_and_said(caplog: pytest.LogCaptureFi
     known = Recognition({"left": Saved(record=record, saved_s=time.time())})
     assert soc(known.memory(engine(), 0.0, None)) is None
     assert "left: the saved state is not used (cells was 8" in caplog.text
+
+
+# Who answers is not known until it says so
+
+
+def test_a_reading_of_nobody_knows_whom_counts_for_nobody() -> None:
+    known = Recognition({"left": saved(40.0, "A-1")})
+    known.memory(engine(), 0.0, None)
+    assert not known.confirmed("left", None, 1.0)
+    assert known.confirmed("left", B, 2.0)
+    assert not known.confirmed("left", None, 3.0)
+
+
+def test_a_pack_that_never_told_a_number_need_not() -> None:
+    known = Recognition({})
+    known.memory(engine(), 0.0, None)
+    assert known.confirmed("left", None, 1.0)
+
+
+def test_a_known_pack_that_loses_its_tongue_counts_after_half_a_minute_and_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    known = Recognition({"left": saved(40.0, "A-1")})
+    known.memory(engine(), 0.0, None)
+    assert not known.confirmed("left", None, 100.0)
+    assert not known.confirmed("left", None, 129.0)
+    assert known.confirmed("left", None, 130.0)
+    assert known.confirmed("left", None, 131.0)
+    assert caplog.text.count("does not tell its serial number: taken for A-1, as before") == 1
+
+
+# Where nothing better can be had
+
+
+def test_an_identity_without_a_number_says_nothing_new() -> None:
+    known = Recognition({"left": saved(40.0, "A-1")})
+    memory = known.memory(engine(), 0.0, None)
+    assert known.heard(engine(), memory, Identity(serial_number="  "), 1.0, nobody) is memory
+    assert known.serial_number("left") == "A-1"
+
+
+def test_a_pack_that_tells_its_number_for_the_first_time_goes_on() -> None:
+    known = Recognition({})
+    memory = known.memory(engine(), 0.0, None)
+    assert known.heard(engine(), memory, A, 1.0, nobody) is memory
+    assert known.serial_number("left") == "A-1"
+    assert known.serial_number("nobody") is None
+
+
+def test_of_two_records_of_one_number_the_newer_is_used() -> None:
+    old, new = saved(40.0, "A-1"), saved(70.0, "A-1", "right")
+    old = Saved(record=old.record, saved_s=new.saved_s - 100.0)
+    for rows in ({"left": old, "right": new}, {"right": new, "left": old}):
+        known = Recognition(rows)
+        memory = known.memory(engine("third"), 0.0, None)
+        assert soc(known.heard(engine("third"), memory, A, 1.0, nobody)) == 70.0
+
+
+def test_a_record_that_was_put_aside_is_as_old_as_it_says() -> None:
+    row = saved(40.0, "A-1")
+    aside = Saved(record={**row.record, "aside_since_s": row.saved_s - 500.0}, saved_s=row.saved_s)
+    newer = Saved(record=saved(70.0, "A-1").record, saved_s=row.saved_s - 400.0)
+    known = Recognition({"serial:A-1": aside, "left": newer})
+    memory = known.memory(engine("third"), 0.0, None)
+    assert soc(known.heard(engine("third"), memory, A, 1.0, nobody)) == 70.0
+
+
+def test_of_a_record_that_is_refused_the_counters_are_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    row = saved(40.0, "A-1")
+    known = Recognition({"left": Saved(record={**row.record, "full": "perhaps"}, saved_s=1.0)})
+    memory = known.memory(engine(), 0.0, None)
+    assert soc(memory) is None
+    assert "starting afresh" in caplog.text
+    assert "counters begin anew" not in caplog.text
+
+
+def test_counters_that_are_damaged_too_begin_anew_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    row = saved(40.0, "A-1")
+    record = {**row.record, "full": "perhaps", "insight": "none"}
+    memory = Recognition({"left": Saved(record=record, saved_s=1.0)}).memory(engine(), 0.0, None)
+    assert soc(memory) is None
+    assert "left: its counters begin anew" in caplog.text
+
+
+def test_a_record_of_the_future_has_no_known_age() -> None:
+    assert off_for_s(Saved(record={}, saved_s=time.time() + 1000.0)) is None
+    assert off_for_s(Saved(record={}, saved_s=time.time() - 10.0)) == pytest.approx(10.0, abs=1.0)
