@@ -10,6 +10,7 @@ from cellwarden.model import (
     BankState,
     ChargePhase,
     Finding,
+    Heating,
     Limit,
     Membership,
     PackPhase,
@@ -68,6 +69,24 @@ def test_what_was_found_in_a_pack_is_told_with_where_to_read_on() -> None:
     )
     state = bank_state(packs=(pack_state("left", findings=(finding,)), pack_state("right")))
     assert "left: found: cell 6 discharges by itself; see `cellwarden diagnose`" in shown(state)
+
+
+def test_a_heater_shows_where_it_stands_and_why() -> None:
+    heating = Heating(wanted=True, active=True, why="to 5 °C", power_w=139.4)
+    asked = Heating(wanted=True, active=False, why="to 5 °C")
+    unknown = Heating(wanted=False, active=None, why="its relay is not heard")
+    packs = tuple(
+        pack_state(name, heating=heating)
+        for name, heating in (("one", heating), ("two", asked), ("three", unknown), ("four", None))
+    )
+    relays = {"mat": {"pack": "three", "on": None, "trouble": "mat: the broker is not there"}}
+    lines = picture(document(bank_state(packs=packs), 1001.0, {}, "control", relays=relays))
+    assert [line for line in lines if "heater" in line or "relay mat" in line] == [
+        "one: heater on, 139 W: to 5 °C",
+        "two: heater off, wanted on: to 5 °C",
+        "three: heater not known, wanted off: its relay is not heard",
+        "three: relay mat cannot be reached: mat: the broker is not there",
+    ]
 
 
 def test_a_limit_shows_why_and_what_clears_it() -> None:

@@ -371,7 +371,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=29, what="the heater does not stop, or does not warm", must="alarm",
-        elsewhere=("tests/core/engine/test_heating.py", "tests/hardware/test_heating_loop.py"),
+        elsewhere=(
+            "tests/core/engine/test_heating.py", "tests/hardware/test_heating_loop.py",
+            "tests/core/runtime/test_relays.py", "tests/system/test_heater_relay.py",
+        ),
     ),
     Fault(
         number=30, what="the clock jumps an hour ahead",

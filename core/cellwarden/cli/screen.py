@@ -50,6 +50,7 @@ def picture(document: Document, *, colour: bool = False) -> list[str]:
     for pack in bank["packs"]:
         lines += _cells(pack, pen)
     lines += ["", *_alarms(bank, pen), *_members(bank, pen), *_notices(bank, pen)]
+    lines += _heaters(bank, document.get("relays", {}), pen)
     if document["outputs"]:
         lines += ["", *_outputs(document["outputs"], pen)]
     return lines
@@ -195,6 +196,29 @@ def _notices(bank: Document, pen: Pen) -> list[str]:
         pen(f"{pack['pack']}: the BMS says: {notice}", DIM)
         for pack in bank["packs"]
         for notice in (pack["reading"] or {}).get("notices", ())
+    ]
+
+
+def _heaters(bank: Document, relays: Mapping[str, Document], pen: Pen) -> list[str]:
+    """Return where each pack's heater stands and why, and which relay cannot be reached."""
+    lines = []
+    for pack in bank["packs"]:
+        heating = pack.get("heating")
+        if heating is None:
+            continue
+        stands = {True: "on", False: "off"}.get(heating["active"], "not known")
+        wanted = (
+            ""
+            if heating["wanted"] is heating["active"]
+            else (", wanted on" if heating["wanted"] else ", wanted off")
+        )
+        power = number(heating["power_w"], 0, "W")
+        power = f", {power}" if heating["power_w"] else ""
+        lines.append(f"{pack['pack']}: heater {stands}{power}{wanted}: {heating['why']}")
+    return lines + [
+        pen(f"{relay['pack']}: relay {name} cannot be reached: {relay['trouble']}", YELLOW)
+        for name, relay in relays.items()
+        if relay["trouble"]
     ]
 
 

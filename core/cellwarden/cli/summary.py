@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import time
 from typing import Any
 
 from cellwarden.config.settings import OutputSettings, PackSettings, Settings
+from cellwarden.engine import HeaterSettings
 
 Row = tuple[str, str]
 
@@ -67,6 +69,14 @@ def _pack_document(pack: PackSettings) -> dict[str, Any]:
         "cvl_v": _pack_volts(pack, p.charge_voltage_v),
         "dvl_v": _pack_volts(pack, p.discharge_voltage_v),
         "parameters": asdict(p),
+        "heater": None if pack.heater is None else _heater_document(pack.heater),
+        "relay": None
+        if pack.relay is None
+        else {
+            "name": pack.relay.name,
+            "kind": pack.relay.kind.name,
+            "options": asdict(pack.relay.options),
+        },
     }
 
 
@@ -88,6 +98,23 @@ def _pack_rows(pack: PackSettings) -> Iterator[Row]:
         f"from {p.charge_undertemperature_c:g} to {p.charge_overtemperature_c:g} °C",
     )
     yield "  may discharge", _discharge_temperatures(pack)
+    if pack.heater is not None:
+        yield "  heater", _heater_text(pack, pack.heater)
+
+
+def _heater_document(heater: HeaterSettings) -> dict[str, Any]:
+    return {
+        name: value.isoformat("minutes") if isinstance(value, time) else value
+        for name, value in asdict(heater).items()
+    }
+
+
+def _heater_text(pack: PackSettings, heater: HeaterSettings) -> str:
+    by = "the BMS" if pack.relay is None else f"relay {pack.relay.name} ({pack.relay.kind.name})"
+    if heater.film_ohm is None:
+        return f"{heater.mains_w:g} W from the mains, by {by}"
+    most_v = pack.parameters.cell_count * pack.parameters.cell_overvoltage_v
+    return f"film of {heater.film_ohm:g} ohm, up to {heater.power_w(most_v):.0f} W, by {by}"
 
 
 def _discharge_temperatures(pack: PackSettings) -> str:

@@ -298,4 +298,12 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed and yet probably not meant, a sentence each."""
-        return tuple(f"pack {pack.name}: {line}" for pack in self.packs for line in pack.warnings)
+        lines = [f"pack {pack.name}: {line}" for pack in self.packs for line in pack.warnings]
+        if self.controller.mode == "monitor":
+            lines += [
+                f"pack {pack.name}: its heater stays off: relay {pack.relay.name} is switched in"
+                ' mode = "control" only'
+                for pack in self.packs
+                if pack.relay is not None
+            ]
+        return tuple(lines)

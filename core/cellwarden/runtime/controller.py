@@ -345,6 +345,10 @@ class Controller:
             return None
         return attempt("report", lambda: examiner.report(state), lambda _: None)
 
+    def relay_status(self) -> Mapping[str, object]:
+        """Return how each heater's relay stands, by name."""
+        return {} if self._relays is None else self._relays.status()
+
     def setup(self) -> Setup:
         """Return what was built, for a recording."""
         engines = tuple(member.engine.settings for member in self._members)

@@ -124,6 +124,7 @@ async def _serve(controller: Controller, settings: Settings, runtime_folder: Pat
             controller.outlets.status(),
             settings.controller.mode,
             controller.report(),
+            controller.relay_status(),
         ),
     )
     assert controller.control_gate is not None  # `build` has made it

@@ -41,6 +41,7 @@ def document(
     outputs: Mapping[str, Mapping[str, object]],
     mode: str,
     diagnosis: Mapping[str, object] | None = None,
+    relays: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return what `cellwarden status --json` prints; `bank` is null before the first decision."""
     return {
@@ -49,6 +50,7 @@ def document(
         "age_s": None if state is None else round(now_s - state.at_s, 3),
         "bank": plain(state),
         "outputs": plain(outputs),
+        "relays": plain(relays or {}),
         "diagnosis": diagnosis,
     }
 

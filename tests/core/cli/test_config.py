@@ -83,6 +83,45 @@ def test_check_tells_programs_the_same(call: Call, good: Path) -> None:
     assert found["disabled_outputs"] == ["fake_mqtt"]
 
 
+HEATED = """
+[pack.heating]
+{heater}
+relay = "mat"
+charge_from = "09:30"
+charge_until = "16:00"
+[[relay]]
+name = "mat"
+kind = "fake_relay"
+coil = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("heater", "text"),
+    [
+        ("film_ohm = 20.0", "film of 20 ohm, up to 166 W, by relay mat (fake_relay)"),
+        ("mains_w = 60.0", "60 W from the mains, by relay mat (fake_relay)"),
+    ],
+)
+def test_check_says_what_heats_a_pack_and_that_nothing_does_in_mode_monitor(
+    call: Call, tmp_path: Path, heater: str, text: str
+) -> None:
+    file = tmp_path / "heated.toml"
+    pack, _, _ = GOOD.partition("[[output]]")
+    file.write_text(pack + HEATED.format(heater=heater))
+    called = call("config", "check", str(file))
+    assert called.status == 0
+    assert text in called.out
+    assert (
+        'pack left: its heater stays off: relay mat is switched in mode = "control"' in called.out
+    )
+    (found,) = json.loads(call("config", "check", str(file), "--json").out)["packs"]
+    assert found["heater"]["charge_from"] == "09:30"
+    assert found["relay"] == {"name": "mat", "kind": "fake_relay", "options": {"coil": 1}}
+    file.write_text('[controller]\nmode = "control"\n' + file.read_text())
+    assert "stays off" not in call("config", "check", str(file)).out
+
+
 def test_check_reports_every_mistake(call: Call, bad: Path) -> None:
     called = call("config", "check", str(bad))
     assert (called.status, called.out) == (1, "")

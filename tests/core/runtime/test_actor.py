@@ -11,6 +11,7 @@ from cellwarden.runtime.actor import AGAIN_S, Actor
 from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.guarded import Guarded
+from cellwarden.runtime.relays import Hand, Relays
 from cellwarden.runtime.rights import Rights
 from cellwarden.runtime.switch_book import SwitchBook
 from cellwarden.runtime.writing import Desk
@@ -103,6 +104,31 @@ def test_what_cannot_be_done_is_said_once(tmp_path: Path, caplog: pytest.LogCapt
     told = [r for r in caplog.records if "this board has no heating" in r.getMessage()]
     assert len(told) == 1
     assert "the limits do it instead" in told[0].getMessage()
+
+
+class Silent:
+    """A relay that nobody opens here."""
+
+
+@pytest.mark.requirement("R35")
+@pytest.mark.parametrize("by_relay", [False, True])
+def test_a_heater_is_switched_by_the_bms_unless_it_hangs_on_a_relay(
+    tmp_path: Path, by_relay: bool
+) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        hand = Hand(
+            "mat", "left" if by_relay else "right", Silent(),  # type: ignore[arg-type]
+            clock=world.clock, audit=world.audit, dead_man_s=10.0,
+        )  # fmt: skip
+        world.actor = Actor(world.gate, world.clock, Relays([hand]))
+        world.pack.held["heating_switch"] = False
+        await world.open()
+        await world.decide(Switches(heat=True))
+        assert world.pack.written == ([] if by_relay else [("heating_switch", True)])
+        assert hand.wanted()[0] is by_relay
+
+    asyncio.run(test())
 
 
 def test_a_person_cannot_close_what_the_engine_holds_open(tmp_path: Path) -> None:
