@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 WRITE = "CELLWARDEN_WRITE_DECISIONS"
+WIDTH = 160
+"""Characters of a line of what is kept."""
 
 
 def check(file: Path, name: str, found: object, digits: int = 7) -> None:
@@ -16,13 +18,36 @@ def check(file: Path, name: str, found: object, digits: int = 7) -> None:
     told = shortened(found, digits)
     if os.environ.get(WRITE):
         kept = json.loads(file.read_text()) if file.exists() else {}
-        text = json.dumps(kept | {name: told}, indent=0, sort_keys=True, ensure_ascii=False)
-        file.write_text(text + "\n")
+        file.write_text("\n".join(lines(kept | {name: told})) + "\n")
     kept = json.loads(file.read_text())[name]
     changed = list(differences(told, kept, 2 * 10.0 ** (1 - digits)))
     assert not changed, "\n".join(
         [f"{len(changed)} numbers moved; `make decisions` keeps them:", *changed[:40]]
     )
+
+
+def lines(value: object, before: str = "", comma: str = "") -> Iterator[str]:
+    """Yield a value as JSON, as much as fits on each line, so that a change can be read."""
+    whole = f"{before}{json.dumps(value, sort_keys=True, ensure_ascii=False)}{comma}"
+    if len(whole) <= WIDTH or not isinstance(value, dict | list):
+        yield whole
+        return
+    is_object = isinstance(value, dict)
+    yield before + ("{" if is_object else "[")
+    line = ""
+    for n, key in enumerate(sorted(value) if is_object else range(len(value)), 1):
+        name = f"{json.dumps(key, ensure_ascii=False)}: " if is_object else ""
+        part = list(lines(value[key], name, "," if n < len(value) else ""))
+        if line and (len(part) > 1 or len(line) + len(part[0]) >= WIDTH):
+            yield line
+            line = ""
+        if len(part) > 1:
+            yield from part
+        else:
+            line = f"{line} {part[0]}".strip()
+    if line:
+        yield line
+    yield ("}" if is_object else "]") + comma
 
 
 def shortened(value: object, digits: int) -> object:
