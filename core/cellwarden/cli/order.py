@@ -94,6 +94,14 @@ WORDS: Mapping[str, Word] = {
         kind="full charge", takes="on|off", text="charge to the very end once, beyond the target",
         value=_on, field="full_charge",
     ),
+    "expect-charge": Word(
+        kind="expected charge", takes="MIN", text="charging begins so long from now: cells that"
+        " are too cold for it are heated before", value=_number, field="charge_expected",
+    ),
+    "surplus": Word(
+        kind="surplus power", takes="W", text="so much is generated and not used, for heaters;"
+        " told again every few minutes", value=_number, field="surplus_w", unit="W",
+    ),
     "take-out": Word(
         kind="membership", takes="PACK", text="do not count on this pack: its owner takes it out",
         value=lambda _: False, for_pack=True,
@@ -209,14 +217,19 @@ def _rows(orders: Mapping[str, Any], now_s: float) -> list[tuple[str, str, str]]
     for name, word in WORDS.items():
         order = orders.get(word.field)
         if isinstance(order, Mapping):
-            what = f"{order['value']:g} {word.unit}" if word.unit else _flag(word)
+            what = _what(name, word, order, now_s)
             rows.append((name, what, f"by {order['who']}{_left(order['until_s'], now_s)}"))
         elif word.field == "mode" and order not in (None, "automatic"):
             rows.append((name, str(order), ""))
     return rows + [("take-out", pack, "") for pack in sorted(orders.get("out") or ())]
 
 
-def _flag(word: Word) -> str:
+def _what(name: str, word: Word, order: Mapping[str, Any], now_s: float) -> str:
+    value = order["value"]
+    if name == "expect-charge":  # it holds for so many s up to its end
+        return f"in {max(0.0, order['until_s'] - value - now_s) / 60:.0f} min"
+    if word.unit:
+        return f"{value:g} {word.unit}"
     return next(text for text in ("on", "off") if word.value(text))
 
 

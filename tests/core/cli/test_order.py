@@ -42,6 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, call: Call) -> Callable[..., dict[str
         (("discharging", "on"), "discharging off", False),
         (("mode", "float"), "charge mode", "float"),
         (("full-charge", "on"), "full charge", True),
+        (("expect-charge", "90"), "expected charge", 90.0),
+        (("surplus", "none"), "surplus power", None),
         (("reset-soc", "55"), "SoC reset", 55.0),
     ],
 )
@@ -123,13 +125,15 @@ def test_alone_it_shows_the_orders_with_who_gave_them_and_for_how_long(
     orders: dict[str, object] = {
         "charge_current_a": {"value": 50.0, "who": "homeassistant", "until_s": 8202.0},
         "charge_block": {"value": 1.0, "who": "params ada", "until_s": None},
+        "charge_expected": {"value": 14_400.0, "who": "modbus", "until_s": 20_802.0},
         "mode": "float",
         "out": ["left"],
     }
     assert shown(monkeypatch, call, orders) == (
-        "charge-current  50 A   by homeassistant, for 2 h more\n"
-        "charging        off    by params ada\n"
+        "charge-current  50 A       by homeassistant, for 2 h more\n"
+        "charging        off        by params ada\n"
         "mode            float\n"
+        "expect-charge   in 90 min  by modbus, for 6 h more\n"
         "take-out        left\n"
     )
 
