@@ -234,10 +234,7 @@ def silence() -> None:
 
 
 def learned(items: Sequence[pytest.Item]) -> Known:
-    """Return what each test runs and costs; a file of tests that is unchanged is not run again.
-
-    Raises AssertionError: a test fails on the engine as it is.
-    """
+    """Return what each test runs and costs; a file of tests that is unchanged is not run again."""
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     files: dict[Path, list[pytest.Item]] = defaultdict(list)
     for item in items:
@@ -274,7 +271,7 @@ def in_fork(items: Sequence[pytest.Item]) -> dict[str, Any]:
     with os.fdopen(reads) as told:
         text = told.read()
     _, status = os.waitpid(pid, 0)
-    assert status == 0, "a test fails on the engine as it is"
+    assert status == 0, "the tests could not be traced"
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -294,7 +291,9 @@ def traced(
         good = passes(item)
         watch.stop()
         cpu_s = time.process_time() - before
-        assert good, f"{item.nodeid} fails"
+        if not good:
+            print(f"left out, it fails on the engine as it is: {item.nodeid}", file=sys.stderr)
+            continue
         data = watch.get_data()
         runs = {}
         for file in data.measured_files():
