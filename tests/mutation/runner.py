@@ -21,25 +21,14 @@ from typing import Any, NoReturn
 
 import pytest
 from _pytest.runner import runtestprotocol
-from hypothesis import Phase, settings
 
 from mutation.mutants import ENGINE, ROOT, Mutant, functions
 
 TESTS = ROOT / "tests" / "core" / "engine"
 KEPT = ROOT / "build" / "mutation" / "tests.json"
-NOT_RUN = (
-    "zero_of_the_current_sensor",
-    "order_in_which_faults",
-    "whatever_the_packs_say",
-    "whatever_a_bms_says",
-    "same_history_gives",
-    "short_reference_traces",
-    "every_fault_in_every",
-)
-"""Parts of names of tests that take seconds each and would be run again for each survivor; what
-they would kill beyond the others is not counted."""
-EXAMPLES = 15
-"""Of each property test, always the same ones."""
+MOST_S = 4.0
+"""CPU time under the tracer. A test that takes longer is left out, for it would be run again for
+each survivor; so are property tests. What these would kill beyond the others is not counted."""
 FIRST_S = 0.05
 """The recorded histories touch nearly everything, so they come before slow tests."""
 ENDLESS_S = 4.0
@@ -100,10 +89,8 @@ class Trial:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out what is slow and make property tests short and the same each time."""
-        items[:] = [i for i in items if not any(word in i.nodeid for word in NOT_RUN)]
-        for item in items:
-            shorten(getattr(item, "obj", None))
+        """Leave out property tests."""
+        items[:] = [i for i in items if not hasattr(getattr(i, "obj", None), "hypothesis")]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -207,20 +194,6 @@ class Trial:
         return Outcome("killed" if code == 1 else "endless", last, cpu_s)
 
 
-def shorten(test: Any) -> None:
-    """Give a property test few examples, the same each time, and no search for a smaller one."""
-    test = getattr(test, "__func__", test)
-    asked = getattr(test, "_hypothesis_internal_use_settings", None)
-    if asked is not None:
-        test._hypothesis_internal_use_settings = settings(
-            asked,
-            max_examples=min(asked.max_examples, EXAMPLES),
-            derandomize=True,
-            database=None,
-            phases=(Phase.explicit, Phase.generate),
-        )
-
-
 def passes(item: pytest.Item) -> bool:
     """Run one test and return whether it passes."""
     reports = runtestprotocol(item, log=False, nextitem=None)
@@ -282,17 +255,24 @@ def traced(
     """Yield name, CPU time and lines of the engine by function, of each test."""
     from coverage import Coverage
 
+    def too_slow(*_: object) -> NoReturn:
+        raise TimeoutError
+
+    signal.signal(signal.SIGPROF, too_slow)
     places = {path.stem: functions(path.read_text()) for path in ENGINE.glob("*.py")}
     for item in items:
         watch = Coverage(data_file=None, include=[f"{ENGINE}/*"], config_file=False)
         watch.set_option("run:disable_warnings", ["no-data-collected"])
         before = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, MOST_S)
         watch.start()
         good = passes(item)
         watch.stop()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         cpu_s = time.process_time() - before
         if not good:
-            print(f"left out, it fails on the engine as it is: {item.nodeid}", file=sys.stderr)
+            why = "too slow" if cpu_s >= MOST_S else "it fails on the engine as it is"
+            print(f"left out, {why}: {item.nodeid}", file=sys.stderr)
             continue
         data = watch.get_data()
         runs = {}

@@ -6,16 +6,19 @@ place. `make decisions` keeps a change that is wanted.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cellwarden.engine import kalman
-from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.alarms import Alarms, gather
 from cellwarden.engine.balance_debt import debts
+from cellwarden.engine.balance_plan import Plan, Planner
 from cellwarden.engine.cell_estimates import cell_estimates
 from cellwarden.engine.forecast import Forecast, Forecaster
 from cellwarden.engine.leaks import Leaks, LeakWatch, Look
 from cellwarden.engine.limits import Stops
+from cellwarden.engine.protection import Watch
 from cellwarden.engine.resistance import Slow, Steps, StepWatch
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell, CellFilter, mean_soc, pack
@@ -24,7 +27,7 @@ from cellwarden.engine.soc_estimator import Estimate, Estimator, Moved, Span, Wi
 from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.soc_mean import Climate, Mean, MeanFilter
 from cellwarden.engine.view import View, look
-from cellwarden.model import CHEMISTRIES, Parameters, preset
+from cellwarden.model import CHEMISTRIES, Alarm, AlarmKind, Parameters, Severity, preset
 from support import kept
 from support.packs import reading
 
@@ -396,6 +399,99 @@ def the_forecast() -> object:
     return found  # fmt: skip
 
 
+# The planner
+
+
+def owing(doubt: float, soc: float = 60.0, spread: float = 1.0) -> Gauge:
+    """A gauge of eight cells whose debts differ, known to a part of the capacity."""
+    apart = [spread * d for d in (0.004, -0.003, 0.001, 0.009, -0.006, 0.0, 0.002, -0.001)]
+    p = kalman.diagonal(((doubt) ** 2, 1e-9, 1e-6, 1e-9))
+    cells = tuple(Cell((d, 0.0, 0.002 * n - 0.007, 0.0), p) for n, d in enumerate(apart))
+    of_mean = mean(soc / 100)
+    return Gauge(soc_percent=soc, estimate=Estimate(of_mean, cells, pack(of_mean, cells)))
+
+
+def raised(kind: AlarmKind, severity: Severity, **changes: bool) -> Alarms:
+    alarm = Alarm(kind=kind, severity=severity, pack="left", since_s=0.0, where="here", **changes)
+    return gather((Watch(alarm=alarm),))
+
+
+def plans(by_cell: bool, *moments: dict[str, object]) -> list[Plan]:
+    """What is remembered after each moment."""
+    planner = Planner(CHEMISTRIES["LiFePO4"], parameters(), by_cell=by_cell)
+    plan, seen = Plan(), []
+    for moment in moments:
+        values: dict[str, Any] = {"after_s": 10.0, "alarms": NO_ALARMS, "known": Gauge(), **moment}
+        at, above = values.pop("at"), (0.0, 0.004, 0.02, 0.0, -0.003, 0.0, 0.001, 0.0)
+        after_s, alarms, known = (values.pop(key) for key in ("after_s", "alarms", "known"))
+        heard = view(1.0, *[at + d for d in above], **values)
+        moved = planner.moved(plan, heard, 2.0)
+        plan = planner.hear(plan, heard, known, after_s, alarms=alarms)
+        shown = plan.shown
+        seen.append(
+            (plan._replace(shown=None), None if shown is None else vars_of(shown), moved,
+             planner.switch(plan), [f.where for f in planner.faults(plan)])
+        )  # fmt: skip
+    return seen  # type: ignore[return-value]
+
+
+def the_planner() -> object:
+    overvoltage = raised(AlarmKind.CELL_OVERVOLTAGE, Severity.PROTECTION, blocks_charge=True)
+    locked = raised(AlarmKind.WIRING, Severity.PROTECTION)
+    warned = raised(AlarmKind.WIRING, Severity.WARNING)
+    blocked = raised(AlarmKind.IMPLAUSIBLE_DATA, Severity.WARNING, blocks_balance=True)
+    works = {"balancing": True, "balance_current_a": -1.5}
+    sure, fair, poor = owing(0.0005), owing(0.0032), owing(0.009)
+    moments: tuple[dict[str, object], ...] = (
+        {"at": 3.33},
+        {"at": 3.39},
+        {"at": 3.41},
+        {"at": 3.41, "current_a": 11.9},
+        {"at": 3.41, "current_a": 12.1},
+        {"at": 3.41, "current_a": None},
+        {"at": 3.41, "alarms": overvoltage, "after_s": 1.0},
+        {"at": 3.41, "alarms": locked},
+        {"at": 3.41, "alarms": warned},
+        {"at": 3.41, "alarms": blocked},
+        {"at": 3.41, **works},
+        {"at": 3.41, "after_s": 3.0, **works},
+        {"at": 3.41, "after_s": 480.0, **works},
+        {"at": 3.41, "after_s": 79.0},
+        {"at": 3.41, "after_s": 10.0},
+        {"at": 3.33, "known": sure, **works},
+        {"at": 3.33, "known": sure, "after_s": 3600.0},
+        {"at": 3.33, "known": sure, "after_s": 90.0},
+        {"at": 3.33, "known": fair},
+        {"at": 3.37, "known": fair},
+        {"at": 3.37, "known": fair, "current_a": 40.0},
+        {"at": 3.41, "known": poor},
+        {"at": 3.41, "known": owing(0.0005, spread=-1.0)},
+        {"at": 3.33, "known": owing(0.0005, spread=0.45)},
+        {"at": 3.33, "known": owing(0.0005, spread=0.3)},
+        {"at": 3.33, "known": owing(0.0005, spread=0.45)},
+        {"at": 3.33, "known": owing(0.0005, soc=9.9)},
+        {"at": 3.33, "known": owing(0.0005, soc=10.0)},
+        {"at": 3.33, "cell_voltages_v": (3.3, None)},
+        {"at": 3.33, "cell_voltages_v": ()},
+    )
+    harmful: tuple[dict[str, object], ...] = (
+        *({"at": 3.41, "alarms": locked, "balance_switch_on": True, **works},) * 7,
+        *({"at": 3.41, "alarms": locked, "balance_switch_on": False, **works},) * 7,
+        *({"at": 3.41, "balance_switch_on": False, "after_s": 100.0},) * 7,
+        {"at": 3.41, "balance_switch_on": True},
+        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.1},
+        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.11, "after_s": 59.0},
+        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.11, "after_s": 1.0},
+        {"at": 3.41, "balance_switch_on": True, "balance_current_a": 0.11},
+    )
+    return {
+        "by cell": plans(True, *moments),
+        "by switch": plans(False, *moments),
+        "harmful": plans(False, *harmful),
+        "by cell, harmful": plans(True, *harmful),
+    }
+
+
 CASES: tuple[Callable[[], object], ...] = (
     the_filter,
     the_curve,
@@ -407,6 +503,7 @@ CASES: tuple[Callable[[], object], ...] = (
     the_estimates_of_cells,
     the_debts,
     the_forecast,
+    the_planner,
 )
 
 
