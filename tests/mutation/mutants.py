@@ -69,8 +69,8 @@ class Mutant:
         """
         if isinstance(self.old, cst.SimpleString):
             return " " in self.old.value.strip("\"' ")
-        strict = re.compile(r",\s*strict=\w+,?")
-        return strict.sub("", self.was) == strict.sub("", self.now)
+        without = [re.sub(r",?\s*strict=\w+|,(?=\s*\))", "", text) for text in (self.was, self.now)]
+        return "".join(without[0].split()) == "".join(without[1].split())
 
     @cached_property
     def shown(self) -> str:
