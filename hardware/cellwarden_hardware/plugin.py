@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from cellwarden.hooks import CommandKind, DriverKind, ProtocolKind, RelayKind, hookimpl
 from cellwarden_hardware.commands import DEMO, EMULATE, SCAN
 from cellwarden_hardware.commission.command import COMMISSION
-from cellwarden_hardware.drivers import all_drivers
 from cellwarden_hardware.gpio_relay import RELAY
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.protocols import PROTOCOLS
 
 

@@ -10,18 +10,19 @@ from cellwarden.errors import LinkError
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind
 from cellwarden_hardware.drivers import ble_generic
-from cellwarden_hardware.drivers.ble_generic import DRIVER, BleGenericOptions
+from cellwarden_hardware.kinds import ble_generic as kind
+from cellwarden_hardware.kinds.ble_generic import DRIVER, BleGenericOptions
 from cellwarden_hardware.simulator.jbd_ble_device import ADDRESS, EmulatedJbdBle
 from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FixedPack
 
-needs_312 = pytest.mark.skipif(not ble_generic.SUPPORTED, reason="aiobmsble needs Python 3.12")
+needs_312 = pytest.mark.skipif(not kind.SUPPORTED, reason="aiobmsble needs Python 3.12")
 
 
 def test_an_older_python_is_refused_with_what_to_use_instead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ble_generic, "SUPPORTED", False)
+    monkeypatch.setattr(kind, "SUPPORTED", False)
     with pytest.raises(ValueError, match=r"needs Python 3\.12 or newer.*use jk-ble or jbd-ble"):
         BleGenericOptions(port=ADDRESS)
 

@@ -12,7 +12,8 @@ from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity
 from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
-from cellwarden_hardware.drivers.daly import Daly, DalyOptions
+from cellwarden_hardware.drivers.daly import Daly
+from cellwarden_hardware.kinds.daly import DalyOptions
 from cellwarden_hardware.simulator.daly_device import EmulatedDaly, fault_bits
 from support.fixed_pack import FixedPack
 

@@ -18,8 +18,8 @@ from cellwarden.errors import ConfigError
 from cellwarden.hooks import DriverContext
 from cellwarden.host import Host
 from cellwarden.model import Reading
-from cellwarden_hardware.drivers import all_drivers
 from cellwarden_hardware.emulate import faults_of, tcp_port
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.simulator.registry import EMULATED
 from support.benches import first_good
 from support.multicast import free_channel

@@ -13,7 +13,7 @@ from cellwarden.hooks import DriverContext
 from cellwarden.interfaces import Driver
 from cellwarden.model import RequestKind, Verdict
 from cellwarden_hardware.drivers import jbd_ble
-from cellwarden_hardware.drivers.jbd_ble import DRIVER, JbdBleOptions
+from cellwarden_hardware.kinds.jbd_ble import DRIVER, JbdBleOptions
 from cellwarden_hardware.simulator.jbd_ble_device import ADDRESS, EmulatedJbdBle
 from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FixedPack

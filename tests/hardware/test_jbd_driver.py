@@ -11,7 +11,8 @@ from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity, preset
 from cellwarden_hardware.codecs import jbd
-from cellwarden_hardware.drivers.jbd import DRIVER, Jbd, JbdOptions
+from cellwarden_hardware.drivers.jbd import Jbd
+from cellwarden_hardware.kinds.jbd import DRIVER, JbdOptions
 from cellwarden_hardware.simulator.jbd_device import EmulatedJbd, basic_of
 from support.fixed_pack import FixedPack
 

@@ -16,7 +16,8 @@ from cellwarden.runtime.polling import Poller
 from cellwarden_hardware import ble
 from cellwarden_hardware.codecs import jk_ble_device
 from cellwarden_hardware.codecs.jk_ble import FrameType
-from cellwarden_hardware.drivers.jk_ble import JkBle, JkBleOptions
+from cellwarden_hardware.drivers.jk_ble import JkBle
+from cellwarden_hardware.kinds.jk_ble import JkBleOptions
 from cellwarden_hardware.simulator.jk_ble_device import ADDRESS, EmulatedJkBle
 from support.bluetooth import bus_daemon, system_bus
 from support.fixed_pack import FINE, FixedPack

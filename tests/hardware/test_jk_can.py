@@ -17,7 +17,8 @@ from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import AlarmKind, Severity
 from cellwarden_hardware.codecs import jk_can
 from cellwarden_hardware.codecs.jk_can_alarms import alarms_of
-from cellwarden_hardware.drivers.jk_can import JkCan, JkCanOptions
+from cellwarden_hardware.drivers.jk_can import JkCan
+from cellwarden_hardware.kinds.jk_can import JkCanOptions
 from cellwarden_hardware.simulator.jk_can_device import EmulatedJkCan
 from support.fixed_pack import FINE, FixedPack
 from support.multicast import free_channel

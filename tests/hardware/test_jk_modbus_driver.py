@@ -17,7 +17,8 @@ from cellwarden.model import AlarmKind, Identity, Reading
 from cellwarden.runtime.polling import Poller
 from cellwarden_hardware.codecs import jk_modbus
 from cellwarden_hardware.codecs.jk_modbus_registers import read_registers
-from cellwarden_hardware.drivers.jk_modbus import JkModbus, JkModbusOptions
+from cellwarden_hardware.drivers.jk_modbus import JkModbus
+from cellwarden_hardware.kinds.jk_modbus import JkModbusOptions
 from cellwarden_hardware.simulator.jk_modbus_device import EmulatedJkModbus
 from support.fixed_pack import FINE, FixedPack
 from support.hasty_loop import HastyLoop

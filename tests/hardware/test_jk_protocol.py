@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cellwarden.errors import CommandRefused, ConfigError, FrameError
 from cellwarden.host import Host
 from cellwarden_hardware import plugin
-from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.protocols import Jk4e57Protocol
 from support.tools import require_shared
 

@@ -14,7 +14,8 @@ from cellwarden.errors import FrameError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, Identity
 from cellwarden_hardware.codecs import jk_4e57
-from cellwarden_hardware.drivers.jk_rs485 import JkRs485, JkRs485Options, identity_of
+from cellwarden_hardware.drivers.jk_rs485 import JkRs485, identity_of
+from cellwarden_hardware.kinds.jk_rs485 import JkRs485Options
 from cellwarden_hardware.simulator.jk_device import EmulatedJk
 from support.fixed_pack import FINE, FixedPack
 

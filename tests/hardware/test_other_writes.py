@@ -14,7 +14,7 @@ from cellwarden.clock import Clock
 from cellwarden.hooks import DriverContext
 from cellwarden.model import RequestKind, Verdict
 from cellwarden_hardware.codecs.jbd_table import BY_NAME
-from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.simulator.daly_device import EmulatedDaly
 from cellwarden_hardware.simulator.device import EmulatedDevice
 from cellwarden_hardware.simulator.jbd_device import EmulatedJbd

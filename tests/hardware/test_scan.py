@@ -22,7 +22,7 @@ from cellwarden.host import Host
 from cellwarden.links.can import CanLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import daly, jbd, jk_4e57, jk_modbus
-from cellwarden_hardware.drivers.ble_generic import SUPPORTED
+from cellwarden_hardware.kinds.ble_generic import SUPPORTED
 from cellwarden_hardware.scan import command, radio
 from cellwarden_hardware.scan.command import Scan, look
 from cellwarden_hardware.scan.found import Found, names_for

@@ -15,7 +15,7 @@ from cellwarden.clock import Clock
 from cellwarden.hooks import DriverContext
 from cellwarden.model import RequestKind, Verdict
 from cellwarden.runtime.guarded import innermost
-from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.simulator.device import EmulatedDevice
 from cellwarden_hardware.simulator.registry import EMULATED
 from support.written import Written, gate_for, simulated_pack

@@ -14,8 +14,9 @@ from cellwarden.errors import LinkError
 from cellwarden.hooks import DriverContext
 from cellwarden.interfaces import Driver
 from cellwarden.links.can_frame import CanFrame
-from cellwarden_hardware.drivers import all_drivers, jk_can
-from cellwarden_hardware.drivers.ble_generic import SUPPORTED
+from cellwarden_hardware.drivers import jk_can
+from cellwarden_hardware.kinds import all_drivers
+from cellwarden_hardware.kinds.ble_generic import SUPPORTED
 from cellwarden_hardware.simulator.jk_can_device import EmulatedJkCan
 from cellwarden_hardware.simulator.registry import EMULATED, NODES, RADIOS
 from support import flaky_can

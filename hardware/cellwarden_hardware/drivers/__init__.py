@@ -1,15 +1,1 @@
-"""One file a driver; the folder is walked, so there is no list to edit."""
-
-import pkgutil
-from collections.abc import Iterator
-from importlib import import_module
-
-from cellwarden.hooks import DriverKind
-
-
-def all_drivers() -> Iterator[DriverKind]:
-    """Yield the `DRIVER` of every module in this folder."""
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        kind = getattr(import_module(module.name), "DRIVER", None)
-        if isinstance(kind, DriverKind):
-            yield kind
+"""Reads packs: one file a driver. Which there are, and their options, stands in `kinds`."""

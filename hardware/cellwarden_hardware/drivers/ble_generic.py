@@ -5,19 +5,16 @@ BMS itself says. Tried with aiobmsble 0.31 on an emulated JBD board, not on live
 """
 
 import asyncio
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cellwarden.config.options import option
-from cellwarden.config.secrets import one_reference, read_secret
+from cellwarden.config.secrets import read_secret
 from cellwarden.errors import ConfigError, FrameError, LinkError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.model import AlarmKind, DeviceAlarm, Identity, Reading, Severity
 from cellwarden_hardware.ble import CONNECT_S
-from cellwarden_hardware.port_options import adapter_option, address_option
+from cellwarden_hardware.kinds.ble_generic import BleGenericOptions
 
 if TYPE_CHECKING:
     from bleak.backends.device import BLEDevice
@@ -25,37 +22,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415  # an extra, and imported only where this driver is used
 
-SUPPORTED = sys.version_info >= (3, 12)
 _POLL_S = 6.0  # the package asks three times within 5 s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BleGenericOptions:
-    """The keys of a `[[pack]]` with driver `ble-generic`."""
-
-    port: str = address_option()
-    adapter: str | None = adapter_option()
-    bms: str | None = option(
-        None,
-        help="which of aiobmsble's kinds it is, such as `jbd_bms`; default as it advertises itself",
-        example="jbd_bms",
-    )
-    password_file: str | None = option(
-        None, help="file whose first line is the BMS's password, for those that want one"
-    )
-    password_env: str | None = option(
-        None, help="environment variable that holds it, instead of password_file"
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse an old Python, and two references."""
-        if not SUPPORTED:
-            raise ValueError(
-                "ble-generic needs Python 3.12 or newer, for the package aiobmsble; this is"
-                f" {sys.version_info.major}.{sys.version_info.minor}: use jk-ble or jbd-ble if the"
-                " BMS is one of these, or install Cellwarden under a newer Python"
-            )
-        one_reference("password", self.password_file, self.password_env)
 
 
 class BleGeneric:
@@ -247,12 +214,3 @@ def _alarms(code: int, *, problem: bool) -> tuple[DeviceAlarm, ...]:
         return ()
     text = f"problem code {code:X}" if code else "a problem"
     return (DeviceAlarm(kind=AlarmKind.BMS_INTERNAL, severity=Severity.WARNING, text=text),)
-
-
-DRIVER = DriverKind(
-    name="ble-generic",
-    summary="any BMS that aiobmsble reads over Bluetooth, read-only (Python 3.12 or newer)",
-    options=BleGenericOptions,
-    build=BleGeneric,
-    extra="ble",
-)

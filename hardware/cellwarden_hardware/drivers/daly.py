@@ -4,18 +4,16 @@ For the boards that speak frames of 13 bytes; the newer D2 boards are known to t
 What can be written are its switches and its clock.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import daly
 from cellwarden_hardware.codecs import daly_table as table
 from cellwarden_hardware.codecs.daly_table import Value
-from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.kinds.daly import DalyOptions
 from cellwarden_hardware.writers.daly import DalyWriter
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board may not know; a good one takes 0.05 s
@@ -23,20 +21,6 @@ _SPACING_S = 0.02  # between two packets: what drivers in wide use keep
 _FILL = 0xAA
 _STATUS_EVERY = 60  # polls; cell count and cycles hardly change
 _SURE_A = 1.0  # from here on the sign of the current must fit what the board says it does
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DalyOptions:
-    """The keys of a `[[pack]]` with driver `daly`."""
-
-    port: str = port_option("; several packs may share one")
-    baudrate: int = baudrate_option(9_600)
-    address: int = option(
-        1, help="board number, as set in the maker's program", minimum=1, maximum=daly.MOST_BOARDS
-    )
-    invert_current: bool = option(
-        False, help="true for the boards that show charging as discharging"
-    )
 
 
 class Daly:
@@ -244,11 +228,3 @@ def _date(data: bytes) -> str | None:
 def _number(value: Value) -> float:
     assert isinstance(value, int | float)  # by the table
     return value
-
-
-DRIVER = DriverKind(
-    name="daly",
-    summary="Daly BMS on a serial port (frames that begin with A5), several on one line",
-    options=DalyOptions,
-    build=Daly,
-)

@@ -5,34 +5,17 @@ decode. Reading writes nothing: what stands in the settings memory needs the fac
 a write, so only the gate reads it.
 """
 
-from dataclasses import dataclass
-
-from cellwarden.config.secrets import one_reference
 from cellwarden.errors import FrameError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.codecs.jbd_table import ALARMS, BY_NAME, date_text
-from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.kinds.jbd import JbdOptions
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jbd import JbdWriter
 
 _OPTIONAL_S = 0.3  # how long to wait for what a board need not know; a good one takes 0.05 s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JbdOptions:
-    """The keys of a `[[pack]]` with driver `jbd`."""
-
-    port: str = port_option()
-    baudrate: int = baudrate_option(9_600)
-    settings_password_file: str | None = common.password_file(common.SETTINGS)
-    settings_password_env: str | None = common.password_env(common.SETTINGS)
-
-    def __post_init__(self) -> None:
-        """Refuse a password that is in two places."""
-        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class Jbd:
@@ -172,17 +155,10 @@ def settings_password(file: str | None, env: str | None) -> common.Password:
     return common.Password(which=common.SETTINGS, file=file, env=env)
 
 
-def _build(options: JbdOptions, context: DriverContext) -> Jbd:
+def build(options: JbdOptions, context: DriverContext) -> Jbd:
+    """Return the driver on a serial port."""
     line = Asker.on_port(
         options.port, baudrate=options.baudrate, name=context.pack, framing=jbd.FRAMING
     )
     password = settings_password(options.settings_password_file, options.settings_password_env)
     return Jbd(line, context, password=password)
-
-
-DRIVER = DriverKind(
-    name="jbd",
-    summary="JBD (Xiaoxiang, LLT) BMS on a serial port",
-    options=JbdOptions,
-    build=_build,
-)

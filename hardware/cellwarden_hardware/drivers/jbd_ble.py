@@ -5,43 +5,17 @@ six digits) are logged in to; the later kinds (17, 18, 1D), which mix the passwo
 are not published well enough.
 """
 
-from dataclasses import dataclass
-
-from cellwarden.config.options import option
-from cellwarden.config.secrets import one_reference, read_secret
+from cellwarden.config.secrets import read_secret
 from cellwarden.errors import CommandRefused, ConfigError, LinkError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden_hardware import ble_line
 from cellwarden_hardware.asking import Asker
 from cellwarden_hardware.codecs import jbd
 from cellwarden_hardware.drivers.jbd import Jbd, settings_password
-from cellwarden_hardware.port_options import adapter_option, address_option
-from cellwarden_hardware.writers import common
+from cellwarden_hardware.kinds.jbd_ble import JbdBleOptions
 
 _LOGIN_S = 2.0
 _OPTIONAL_S = 1.0  # a question takes two connection intervals or more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JbdBleOptions:
-    """The keys of a `[[pack]]` with driver `jbd-ble`."""
-
-    port: str = address_option()
-    adapter: str | None = adapter_option()
-    module_password_file: str | None = option(
-        None, help="file whose first line is the Bluetooth module's password, for modules with one"
-    )
-    module_password_env: str | None = option(
-        None, help="environment variable that holds it, instead of module_password_file"
-    )
-
-    settings_password_file: str | None = common.password_file(common.SETTINGS)
-    settings_password_env: str | None = common.password_env(common.SETTINGS)
-
-    def __post_init__(self) -> None:
-        """Refuse a password that is in two places."""
-        one_reference("module_password", self.module_password_file, self.module_password_env)
-        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class JbdBle(Jbd):
@@ -100,12 +74,3 @@ class JbdBle(Jbd):
             raise LinkError(
                 self._pack, "the Bluetooth module refuses module_password_...: correct it"
             )
-
-
-DRIVER = DriverKind(
-    name="jbd-ble",
-    summary="JBD (Xiaoxiang, LLT) BMS over Bluetooth",
-    options=JbdBleOptions,
-    build=JbdBle,
-    extra="ble",
-)

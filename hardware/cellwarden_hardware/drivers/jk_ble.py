@@ -8,11 +8,9 @@ neither current nor SoC.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from cellwarden.config.secrets import one_reference
 from cellwarden.errors import CommandRefused, LinkError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.model import Identity, LogEntry, Reading
 from cellwarden_hardware.ble import BleLink
 from cellwarden_hardware.codecs import jk_ble
@@ -26,7 +24,7 @@ from cellwarden_hardware.jk_reading import (
     logbook_of,
     reading_of,
 )
-from cellwarden_hardware.port_options import adapter_option, address_option
+from cellwarden_hardware.kinds.jk_ble import JkBleOptions
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_ble import JkBleWriter
 from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD, makers_passwords
@@ -41,23 +39,6 @@ _MISSES_TO_REMIND = 2  # the stream has stopped: ask for it again
 _SETTINGS_EVERY_S = 60.0
 _LOGBOOK_EVERY_S = 60.0  # at most, while the device says that it wrote more
 _LOGBOOK_AT_LEAST_EVERY_S = 3600.0  # for those that do not say how much they wrote
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JkBleOptions:
-    """The keys of a `[[pack]]` with driver `jk-ble`."""
-
-    port: str = address_option()
-    adapter: str | None = adapter_option()
-    connect_password_file: str | None = common.password_file(common.CONNECT)
-    connect_password_env: str | None = common.password_env(common.CONNECT)
-    settings_password_file: str | None = common.password_file(common.SETTINGS)
-    settings_password_env: str | None = common.password_env(common.SETTINGS)
-
-    def __post_init__(self) -> None:
-        """Refuse a password that is in two places."""
-        one_reference(common.CONNECT, self.connect_password_file, self.connect_password_env)
-        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class JkBle:
@@ -295,12 +276,3 @@ class JkBle:
                 if wanted(event) and not future.done():
                     future.set_result(event)
             self._told.set()
-
-
-DRIVER = DriverKind(
-    name="jk-ble",
-    summary="JK BMS over Bluetooth (all three layouts)",
-    options=JkBleOptions,
-    build=JkBle,
-    extra="ble",
-)

@@ -6,16 +6,15 @@ vendor's documents and captures of a PB board; not yet tried on a live one.
 """
 
 import asyncio
-from dataclasses import dataclass
 
-from cellwarden.config.options import option
 from cellwarden.errors import FrameError, LinkError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.links.can import CanLink
 from cellwarden.links.can_frame import CanFrame
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_can
 from cellwarden_hardware.codecs.jk_can_alarms import alarms_of, notices_of
+from cellwarden_hardware.kinds.jk_can import JkCanOptions
 
 _FETCH_EVERY_S = 0.1
 """The status comes every 20 ms: fetched together, frames cost ten wake-ups a second, not fifty."""
@@ -38,40 +37,6 @@ _KEEP_S = {
     "switches": 2.0,
     **{f"cells_{block}": 3.0 for block in range(7)},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JkCanOptions:
-    """The keys of a `[[pack]]` with driver `jk-can`."""
-
-    interface: str = option("socketcan", help="kind of CAN adapter, as python-can calls it")
-    channel: str = option("can0", help="which bus of that kind")
-    bitrate: int = option(
-        250_000,
-        help="bit rate, for adapters that are told; SocketCAN takes it from `ip link`",
-        unit="bit/s",
-        minimum=10_000,
-        maximum=1_000_000,
-    )
-    bus_options: tuple[str, ...] = option(
-        (), help="more of python-can's settings for the adapter, each written KEY=VALUE"
-    )
-    address: int = option(
-        0,
-        help="of the pack, as set by the DIP switches or in the app",
-        minimum=0,
-        maximum=jk_can.MAX_ADDRESS,
-    )
-    positive_current: str = option(
-        help="what a positive current on this bus means; sources disagree, so look while the pack"
-        " is charged: `cellwarden decode jk-can` prints it as current_document_sign",
-        choices=("charging", "discharging"),
-        example="charging",
-    )
-
-    def __post_init__(self) -> None:
-        if bad := [entry for entry in self.bus_options if "=" not in entry]:
-            raise ValueError(f"bus_options must be written KEY=VALUE: {', '.join(bad)}")
 
 
 class JkCan:
@@ -267,12 +232,3 @@ def _unwrapped(more: jk_can.Values) -> float | None:
         return None
     expected_ah: float = more["cycle_count"] * more["full_capacity"]
     return charge_ah + max(0, round((expected_ah - charge_ah) / _WRAP_AH)) * _WRAP_AH
-
-
-DRIVER = DriverKind(
-    name="jk-can",
-    summary="JK BMS, its own CAN broadcast (not one of the inverter dialects)",
-    options=JkCanOptions,
-    build=JkCan,
-    extra="can_inverter",
-)

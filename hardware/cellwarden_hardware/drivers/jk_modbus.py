@@ -9,13 +9,10 @@ address 0 it is the master of the bus and polls the others: then we only listen.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
-from cellwarden.config.options import option
-from cellwarden.config.secrets import one_reference
 from cellwarden.errors import CommandRefused, FrameError, LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.links.serial import SerialLink
 from cellwarden.links.shared import SharedLine
 from cellwarden.model import Identity, Reading
@@ -24,7 +21,7 @@ from cellwarden_hardware.codecs.jk_ble import Cells, DeviceInfo, Settings
 from cellwarden_hardware.codecs.jk_ble_cells import Layout
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.jk_reading import Lasting, identity_of, lasting_of, reading_of
-from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.kinds.jk_modbus import JkModbusOptions
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_frames import MAKERS_SETTINGS_PASSWORD, makers_passwords
 from cellwarden_hardware.writers.jk_modbus import JkModbusWriter
@@ -48,36 +45,6 @@ _TRIES_WITH_ASIDE = 3  # then it is simply not there, and the bus has other pack
 _TRIES_FOR_WHO = 3  # with each status at first, then in its turn
 _TRY_AGAIN_S = 10.0  # for settings and device info that did not come
 _MASTER_CYCLE_S = 6.0  # a master takes 4.4 s for all of 15 addresses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JkModbusOptions:
-    """The keys of a `[[pack]]` with driver `jk-modbus`."""
-
-    port: str = port_option("; the same for every pack on the bus")
-    address: int = option(
-        1,
-        help="as set by the DIP switches (1 to 15) or in the app; 0, the master, only with"
-        " listen_only",
-        minimum=0,
-        maximum=jk_modbus.MAX_ADDRESS,
-    )
-    baudrate: int = baudrate_option(115_200)
-    listen_only: bool = option(
-        False,
-        help="true where a pack is the master of the bus (address 0): nothing is sent, each pack is"
-        " heard about every 4.4 s, so set max_age_s = 15",
-    )
-    settings_password_file: str | None = common.password_file(common.SETTINGS)
-    settings_password_env: str | None = common.password_env(common.SETTINGS)
-
-    def __post_init__(self) -> None:
-        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
-        if self.address == 0 and not self.listen_only:
-            raise ValueError(
-                "address 0 is the master of the bus and answers nobody: set listen_only = true, or"
-                " another address on the pack"
-            )
 
 
 class JkModbus:
@@ -338,11 +305,3 @@ class JkModbus:
     def _spacing_s(self) -> float:
         share_s = _ROUND_S / max(1, self._line.holders)
         return max(_LEAST_SPACING_S, min(_SPACING_S, share_s))
-
-
-DRIVER = DriverKind(
-    name="jk-modbus",
-    summary="JK BMS of the PB series, RS485 Modbus: many packs on one adapter",
-    options=JkModbusOptions,
-    build=JkModbus,
-)

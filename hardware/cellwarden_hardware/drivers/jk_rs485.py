@@ -10,17 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cellwarden.config.options import option
-from cellwarden.config.secrets import one_reference
 from cellwarden.errors import LinkTimeout
-from cellwarden.hooks import DriverContext, DriverKind
+from cellwarden.hooks import DriverContext
 from cellwarden.links.serial import SerialLink
 from cellwarden.model import Identity, Reading
 from cellwarden_hardware.codecs import jk_4e57
 from cellwarden_hardware.codecs.jk_4e57_table import ALARMS, SETTINGS, Value
 from cellwarden_hardware.codecs.scanner import BadFrame
 from cellwarden_hardware.codecs.text import made_on
-from cellwarden_hardware.port_options import baudrate_option, port_option
+from cellwarden_hardware.kinds.jk_rs485 import JkRs485Options
 from cellwarden_hardware.writers import common
 from cellwarden_hardware.writers.jk_4e57 import MAKERS_PASSWORD, Jk4e57Writer
 
@@ -34,23 +32,6 @@ _ACKNOWLEDGE_S = 0.3  # a board takes 0.02..0.1 s; one that does not acknowledge
 
 _CHARGE_FET, _DISCHARGE_FET, _BALANCING = 1, 2, 4  # bits of 8C; bit 3 is 0 on healthy packs
 _NOT_SET = "Input Us"  # what the vendor's app leaves in the names nobody changed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JkRs485Options:
-    """The keys of a `[[pack]]` with driver `jk-rs485`."""
-
-    port: str = port_option()
-    baudrate: int = baudrate_option(115_200)
-    invert_current: bool = option(
-        False, help="true for the single boards that show charging as discharging"
-    )
-    settings_password_file: str | None = common.password_file(common.SETTINGS)
-    settings_password_env: str | None = common.password_env(common.SETTINGS)
-
-    def __post_init__(self) -> None:
-        """Refuse a password that is in two places."""
-        one_reference(common.SETTINGS, self.settings_password_file, self.settings_password_env)
 
 
 class JkRs485:
@@ -261,11 +242,3 @@ def _number(value: Value | None) -> float | None:
 
 def _switch(value: Value | None) -> bool | None:
     return None if value is None else bool(value)
-
-
-DRIVER = DriverKind(
-    name="jk-rs485",
-    summary='JK BMS, serial protocol "4E 57" (UART/GPS socket or RS485 adapter)',
-    options=JkRs485Options,
-    build=JkRs485,
-)

@@ -9,7 +9,7 @@ from cellwarden.errors import FrameError, LinkError, LinkTimeout
 from cellwarden.hooks import DriverContext
 from cellwarden.interfaces import Driver
 from cellwarden.model import Reading
-from cellwarden_hardware.drivers import all_drivers
+from cellwarden_hardware.kinds import all_drivers
 from cellwarden_hardware.scan.found import Found
 
 Tell = Callable[[str], None]

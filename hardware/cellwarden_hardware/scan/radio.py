@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellwarden.errors import LinkError
 from cellwarden_hardware.codecs import jbd, jk_ble
-from cellwarden_hardware.drivers import ble_generic
+from cellwarden_hardware.kinds import ble_generic
 from cellwarden_hardware.scan.asking import Tell, ask, telling
 from cellwarden_hardware.scan.found import Found
 

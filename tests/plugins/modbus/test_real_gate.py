@@ -14,7 +14,8 @@ from cellwarden.hooks import DriverContext
 from cellwarden.model import BankState
 from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.rights import Right
-from cellwarden_hardware.drivers.jk_rs485 import JkRs485, JkRs485Options
+from cellwarden_hardware.drivers.jk_rs485 import JkRs485
+from cellwarden_hardware.kinds.jk_rs485 import JkRs485Options
 from cellwarden_hardware.simulator.jk_device import EmulatedJk
 from cellwarden_hardware.simulator.pack import SimulatedPack
 from support.modbus_server import Serve, Served
