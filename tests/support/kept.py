@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def lines(value: object, before: str = "", comma: str = "") -> Iterator[str]:
 
 
 def shortened(value: object, digits: int) -> object:
-    """Return a value as JSON has it; tuples, named or not, as lists."""
+    """Return a value as JSON has it: tuples, named or not, and dataclasses as lists."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
@@ -60,6 +61,10 @@ def shortened(value: object, digits: int) -> object:
         return {str(k): shortened(v, digits) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [shortened(v, digits) for v in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if is_dataclass(value):
+        return [shortened(getattr(value, field.name), digits) for field in fields(value)]
     return value
 
 
