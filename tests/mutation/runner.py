@@ -1,8 +1,9 @@
 """How mutants are tried: a fork of a process that has collected the tests already, for each.
 
 For each test is known which lines of the engine it runs and how long it takes. A mutant meets the
-tests that run its lines: first those that killed its neighbours, then the quick ones, until one
-fails.
+tests that run its lines, until one fails: first those that killed its neighbours, then those named
+for the module, then the kept decisions, which touch nearly everything, then the others, the quick
+ones first.
 """
 
 import hashlib
@@ -29,8 +30,6 @@ KEPT = ROOT / "build" / "mutation" / "tests.json"
 MOST_S = 4.0
 """CPU time under the tracer. A test that takes longer is left out, for it would be run again for
 each survivor; so are property tests. What these would kill beyond the others is not counted."""
-FIRST_S = 0.05
-"""The recorded histories touch nearly everything, so they come before slow tests."""
 ENDLESS_S = 4.0
 """CPU time beyond ten times its usual one after which a test is held to never end."""
 MEMORY = 4 << 30
@@ -153,11 +152,14 @@ class Trial:
             *self._killers[mutant.module],
         ]
         first = [name for name in dict.fromkeys(killers) if name in names]
-        rest = sorted(names - set(first), key=lambda name: (self._costs(name, known), name))
-        return first + rest
 
-    def _costs(self, name: str, known: Known) -> float:
-        return FIRST_S if "test_decisions.py" in name else known.cpu_s[name]
+        def rank(name: str) -> tuple[int, float, str]:
+            file = name.split("::", maxsplit=1)[0].rsplit("/", 1)[-1]
+            own = file.startswith(f"test_{mutant.module}")
+            keeps = file.endswith(("decisions.py", "numbers.py"))
+            return (0 if own else 1 if keeps else 2, known.cpu_s[name], name)
+
+        return first + sorted(names - set(first), key=rank)
 
     def _forked(
         self, mutant: Mutant, names: list[str], known: Known

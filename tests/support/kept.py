@@ -59,12 +59,10 @@ def shortened(value: object, digits: int) -> object:
         return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
         return {str(k): shortened(v, digits) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [shortened(v, digits) for v in value]
-    if isinstance(value, frozenset):
-        return sorted(value)
     if is_dataclass(value):
-        return [shortened(getattr(value, field.name), digits) for field in fields(value)]
+        value = [getattr(value, field.name) for field in fields(value)]
+    if isinstance(value, list | tuple | frozenset):
+        return [shortened(v, digits) for v in value]
     return value
 
 

@@ -287,7 +287,8 @@ def the_charge() -> object:
             for members in ((bulk, bulk), (top, bulk), (full, bulk), (full, full), ()):
                 for soc, sigma, passed_s, orders in (
                     (94.9, 3.0, 9.0, Orders()), (95.0, 12.0, 10.0, asked),
-                    (77.0, 12.1, 11.0, asked), (76.9, None, 10.0, Orders()), (None, 3.0, 10.0, Orders()),
+                    (77.0, 12.1, 11.0, asked), (76.9, None, 10.0, Orders()),
+                    (None, 3.0, 10.0, Orders()),
                 ):  # fmt: skip
                     for charges in (True, False):
                         moment = Moment(members, soc, sigma, charges, orders, passed_s)
