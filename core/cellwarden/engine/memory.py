@@ -47,7 +47,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
     def aged(alarm: Alarm) -> Alarm:
         return replace(alarm, since_s=alarm.since_s + by_s)
 
-    senses, alarms, gauge = memory.senses, memory.alarms, memory.gauge
+    senses, alarms, gauge, limits = memory.senses, memory.alarms, memory.gauge, memory.limits
     view, told = senses.view, senses.told
 
     def shifted_watch(watch: Watch) -> Watch:
@@ -79,6 +79,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
             track=senses.track.later(by_s),
         ),
         gauge=replace(gauge, full_since_s=moved(gauge.full_since_s)),
+        limits=replace(limits, trend=limits.trend._replace(heard_s=moved(limits.trend.heard_s))),
         alarms=replace(
             alarms,
             watches=watches,
