@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LABEL_LENGTH = 31
+"""Bytes of a line's consumer, as `gpioinfo` shows it (linux/gpio.h: 32 with the nought)."""
+
 _WHAT_TO_DO = {
     errno.ENOENT: "there is no such chip: `ls /dev/gpiochip*` shows those there are",
     errno.EACCES: "this user may not: add it to the group that owns the chip, mostly `gpio`",
@@ -86,6 +89,7 @@ class GpioRelay:
         self._gpio = GPIO
         self._options = options
         self._name = f"relay {context.name}"
+        self._label = f"cellwarden {context.pack}"[:LABEL_LENGTH]
         self._out: GPIO | None = None
         self._feedback: GPIO | None = None
 
@@ -109,7 +113,7 @@ class GpioRelay:
             int(line) if line.isdecimal() else line,
             direction,
             inverted=inverted,
-            label="cellwarden",
+            label=self._label,
         )
 
     async def switch(self, on: bool, /) -> None:

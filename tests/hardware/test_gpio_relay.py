@@ -70,6 +70,16 @@ def test_an_auxiliary_contact_tells_where_the_relay_really_is(
     run(work)
 
 
+def test_the_kernel_shows_whose_line_it_is(gpio_chip: FakeChip) -> None:
+    async def work() -> None:
+        heater = relay(gpio_chip)
+        await heater.open()
+        await heater.close()
+
+    run(work)
+    assert gpio_chip.consumers == {17: "cellwarden left"}
+
+
 def test_it_is_opened_anew_after_trouble(gpio_chip: FakeChip) -> None:
     async def work() -> None:
         heater = relay(gpio_chip)

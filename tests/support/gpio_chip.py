@@ -31,6 +31,8 @@ class FakeChip:
         self.broken = 0
         """errno that whatever is asked of a line fails with; 0: nothing fails."""
         self.busy: set[int] = set()
+        self.consumers: dict[int, str] = {}
+        """Who last asked for a line."""
         self._held: dict[int, tuple[int, bool]] = {}
         """By file number: the line, and whether it is active while low."""
 
@@ -41,6 +43,7 @@ class FakeChip:
             data.name = self.names[data.offset].encode()
         elif code == GET_LINE:
             data.fd = self._take(data.offsets[0], data.config)
+            self.consumers[data.offsets[0]] = data.consumer.decode()
         else:
             if self.broken:
                 raise OSError(self.broken, os.strerror(self.broken))

@@ -33,7 +33,8 @@ class Inputs:
     heater_relay_on: bool | None = None
     """What the relay of the heater reads back; None: there is none, or it is not heard."""
     acts: bool = True
-    """Whether what is wanted of the heater is done; False in mode `monitor`."""
+    """Whether what is wanted of the heater is done; False in mode `monitor`, and where neither the
+    BMS can switch it nor a relay."""
     orders: Orders = NO_ORDERS
 
 

@@ -52,6 +52,11 @@ class Actor:
                 else:
                     self._told.pop((pack.pack, kind), None)
 
+    def can_heat(self, pack: str) -> bool:
+        """Return whether somebody would switch a pack's heater: a relay, or its BMS."""
+        kind = RequestKind.HEATING_SWITCH
+        return self._by_relay(pack) or self._gate.refusal(kind, pack, ENGINE) is None
+
     def _by_relay(self, pack: str) -> bool:
         return self._relays is not None and self._relays.switches(pack)
 

@@ -243,7 +243,7 @@ class Controller:
             charge_expected_in_s=world.charge_expected_in_s(heater, self.orders, now_s),
             surplus=surplus,
             heater_relay_on=None if relays is None else relays.is_on(engine.pack),
-            acts=self._actor is not None,
+            acts=self._actor is not None and self._actor.can_heat(engine.pack),
             orders=self.orders,
         )
 

@@ -175,6 +175,15 @@ class MqttRelayOptions(BrokerOptions):
     )
     payload_available: str = option("online", help="what it says there while it is")
 
+    def __post_init__(self) -> None:
+        """Refuse, beside what a broker's keys contradict, commands that would pass for states."""
+        BrokerOptions.__post_init__(self)
+        topics = [self.command_topic, self.state_topic, self.availability_topic]
+        if len(set(topics)) < len(topics):
+            raise ConfigError("command_topic, state_topic and availability_topic must differ")
+        if self.payload_on.lower() == self.payload_off.lower():
+            raise ConfigError("payload_on and payload_off must differ")
+
 
 def read_username(options: BrokerOptions) -> str | None:
     """Return the username that the settings hold or point to, None if there is none.

@@ -127,6 +127,10 @@ def test_a_heater_is_switched_by_the_bms_unless_it_hangs_on_a_relay(
         await world.decide(Switches(heat=True))
         assert world.pack.written == ([] if by_relay else [("heating_switch", True)])
         assert hand.wanted()[0] is by_relay
+        world.pack.cannot[RequestKind.HEATING_SWITCH] = "this board has no heating"
+        assert world.actor.can_heat("left") is by_relay
+        world.pack.cannot.clear()
+        assert world.actor.can_heat("left")
 
     asyncio.run(test())
 

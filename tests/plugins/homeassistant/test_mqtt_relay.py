@@ -177,6 +177,22 @@ def test_a_broker_that_is_lost_is_trouble_until_it_is_back(broker, listen):
     play(broker, scenario)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"state_topic": COMMAND}, "must differ"),
+        ({"availability_topic": STATE}, "must differ"),
+        ({"payload_off": "on"}, "payload_on and payload_off must differ"),
+        ({"password_env": "X"}, "a password without username"),
+        ({"ca_file": "/x"}, "tls is false"),
+    ],
+)
+def test_a_command_that_would_pass_for_a_state_is_refused(options, words):
+    facts = {"command_topic": COMMAND, "state_topic": STATE}
+    with pytest.raises(ConfigError, match=words):
+        MqttRelayOptions(**facts | options)
+
+
 def test_a_login_that_cannot_be_read_is_said_before_anything_is_opened(broker):
     with pytest.raises(ConfigError, match="CELLWARDEN_NO_SUCH_SECRET"):
         relay(broker, username="u", password_env="CELLWARDEN_NO_SUCH_SECRET")
