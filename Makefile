@@ -47,7 +47,7 @@ venus: $(VENV)/demo.stamp ## the archive that installs on a Victron GX without i
 	@$(BIN)/python plugins/victron/venus/build.py $(ARGS)
 
 decisions: $(VENV)/test.stamp ## keep what the engine decides now as what it should decide
-	CELLWARDEN_WRITE_DECISIONS=1 $(BIN)/python -m pytest -n 0 tests/core/engine/test_numbers.py tests/core/engine/test_bank_numbers.py \
+	CELLWARDEN_WRITE_DECISIONS=1 $(BIN)/python -m pytest -n 0 tests/core/engine/test_*numbers.py \
 		tests/core/engine/test_*decisions.py
 
 clean: ## remove the virtual environment and caches

@@ -125,6 +125,8 @@ SCRIPTS: dict[str, tuple[dict[str, object], tuple[Leg, ...]]] = {
         (
             Leg(20, every={"current_a": 5.0}),
             Leg(30, packs={"three": {"current_a": 0.0, **all_cells(3.38)}}),
+            Leg(15, every={"current_a": 5.0}),
+            Leg(15, packs={"three": {"current_a": 0.0, **all_cells(3.22)}}),
             Leg(20, packs={"one": {"charge_fet_on": False}}),
             Leg(20, packs={"one": {"charge_fet_on": False, "discharge_fet_on": False}}),
             Leg(

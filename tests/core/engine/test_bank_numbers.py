@@ -407,6 +407,7 @@ def the_findings() -> object:
         scene(conductances=(0.0, 0.0, 0.0)),
         scene(contacts=(worse, worse._replace(steps=8), worse._replace(extra_ohm=0.0015))),
         scene(contacts=(worse._replace(usual_ohm=0.0012), worse._replace(usual_ohm=None), UNKNOWN)),
+        scene(contacts=(worse._replace(extra_ohm=None), UNKNOWN, UNKNOWN)),
         scene(contacts=(worse._replace(extra_ohm=0.003, usual_ohm=0.002),) * 3),
     )
     found: dict[str, object] = {}

@@ -6,82 +6,42 @@ place. `make decisions` keeps a change that is wanted.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cellwarden.engine import kalman
-from cellwarden.engine.alarms import Alarms, gather
+from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.balance_debt import debts
-from cellwarden.engine.balance_plan import Plan, Planner
 from cellwarden.engine.cell_estimates import cell_estimates
 from cellwarden.engine.forecast import Forecast, Forecaster
 from cellwarden.engine.leaks import Leaks, LeakWatch, Look
 from cellwarden.engine.limits import Stops
-from cellwarden.engine.protection import Watch
 from cellwarden.engine.resistance import Slow, Steps, StepWatch
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell, CellFilter, mean_soc, pack
-from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_estimator import Estimate, Estimator, Moved, Span, Window
-from cellwarden.engine.soc_kinds import KINDS
-from cellwarden.engine.soc_mean import Climate, Mean, MeanFilter
-from cellwarden.engine.view import View, look
-from cellwarden.model import CHEMISTRIES, Alarm, AlarmKind, Parameters, Severity, preset
+from cellwarden.engine.soc_mean import MeanFilter
+from cellwarden.model import (
+    CHEMISTRIES,
+)
 from support import kept
-from support.packs import reading
-
-FILE = Path(__file__).with_name("numbers.json")
-CURVE = OcvCurve(CHEMISTRIES["LiFePO4"].ocv_v)
-STEEP = OcvCurve(CHEMISTRIES["Li-ion"].ocv_v)
-KIND = KINDS["LiFePO4"]
-NO_ALARMS = Alarms(watches=())
-COLD = Climate(1.9, 2.8, 0.64)
-MILD = Climate(1.0, 1.0, 0.0)
-
-
-def matrix(size: int, *, scale: float = 1e-4) -> kalman.Matrix:
-    """A covariance with no two entries alike, heavy on its diagonal."""
-    return tuple(
-        tuple(
-            scale * ((2.0 + i) if i == j else 0.1 * (1 + i + j) + 0.01 * i * j)
-            for j in range(size)
-        )
-        for i in range(size)
-    )  # fmt: skip
-
-
-def mean(soc: float = 0.62, **changes: object) -> Mean:
-    plain = Mean(
-        x=(soc, 0.0004, 1.03, 0.11, 1.2, 0.009, 0.002),
-        p=matrix(7),
-        lags=(0.004, -0.002, 0.003),
-        loop=0.4,
-    )
-    return plain._replace(**changes)
-
-
-CELLS = tuple(
-    Cell(
-        (0.004 * n - 0.006, 0.003 * n - 0.002, 0.011 - 0.006 * n, 0.0003 * n),
-        matrix(4, scale=1e-5 * (1 + n)),
-    )
-    for n in range(4)
+from support.estimates import (
+    CELLS,
+    COLD,
+    CURVE,
+    KIND,
+    MILD,
+    NO_ALARMS,
+    STEEP,
+    estimate,
+    matrix,
+    mean,
+    parameters,
+    vars_of,
+    view,
 )
 
-
-def parameters(chemistry: str = "LiFePO4") -> Parameters:
-    return preset(chemistry, cell_count=8, design_capacity_ah=120)
-
-
-def view(heard_s: float, *cells_v: float | None, **changes: object) -> View:
-    told = {"cell_voltages_v": cells_v, "voltage_v": None, **changes}
-    return look(reading(heard_s, **told))
-
-
-def estimate(soc: float = 0.62) -> Estimate:
-    cells = (*CELLS, *CELLS)
-    return Estimate(mean(soc), cells, pack(mean(soc), cells))
+FILE = Path(__file__).with_name("numbers.json")
 
 
 # The filter itself
@@ -206,6 +166,8 @@ def the_estimator() -> object:
     off = {"charge_fet_on": False, "discharge_fet_on": False}
     lacking = (3.3,) * 7 + (None,)
     quiet = sure.hear(estimate(), view(1000.0, *lacking), 5.0, 3.0)
+    once = sure.hear(estimate(), view(1000.0, *(3.3,) * 8), 5.0, 3.0, Moved(2, 3.0))
+    moved = sure.hear(once, view(1003.0, *(3.3,) * 8), 5.0, 3.0)
     mixed = sure.hear(quiet, view(1003.0, *(3.3,) * 8), 5.0, 3.0)
     busy = {"balance_current_a": 1.0, "moved": Moved(2, 3.0)}
     return {
@@ -227,7 +189,7 @@ def the_estimator() -> object:
             "rough, under load": windows(rough, estimate(0.5), 3.39, current_a=40.0),
             "steep": windows(other, estimate(0.5), 3.9, current_a=2.0),
         },
-        "mixed": [quiet, mixed],
+        "mixed": [quiet, mixed, once, moved],
         "soc": [
             sure.soc(estimate()),
             sure.soc(estimate()._replace(window=Window(5.0, 60.0, 2, (), False))),
@@ -330,10 +292,6 @@ def the_estimates_of_cells() -> object:
     return found
 
 
-def vars_of(thing: object) -> dict[str, object]:
-    return {name: getattr(thing, name) for name in thing.__slots__}  # type: ignore[attr-defined]
-
-
 def the_debts() -> object:
     return [debts(estimate(soc), 120.0) for soc in (0.62, 0.97)]
 
@@ -399,99 +357,6 @@ def the_forecast() -> object:
     return found  # fmt: skip
 
 
-# The planner
-
-
-def owing(doubt: float, soc: float = 60.0, spread: float = 1.0) -> Gauge:
-    """A gauge of eight cells whose debts differ, known to a part of the capacity."""
-    apart = [spread * d for d in (0.004, -0.003, 0.001, 0.009, -0.006, 0.0, 0.002, -0.001)]
-    p = kalman.diagonal(((doubt) ** 2, 1e-9, 1e-6, 1e-9))
-    cells = tuple(Cell((d, 0.0, 0.002 * n - 0.007, 0.0), p) for n, d in enumerate(apart))
-    of_mean = mean(soc / 100)
-    return Gauge(soc_percent=soc, estimate=Estimate(of_mean, cells, pack(of_mean, cells)))
-
-
-def raised(kind: AlarmKind, severity: Severity, **changes: bool) -> Alarms:
-    alarm = Alarm(kind=kind, severity=severity, pack="left", since_s=0.0, where="here", **changes)
-    return gather((Watch(alarm=alarm),))
-
-
-def plans(by_cell: bool, *moments: dict[str, object]) -> list[Plan]:
-    """What is remembered after each moment."""
-    planner = Planner(CHEMISTRIES["LiFePO4"], parameters(), by_cell=by_cell)
-    plan, seen = Plan(), []
-    for moment in moments:
-        values: dict[str, Any] = {"after_s": 10.0, "alarms": NO_ALARMS, "known": Gauge(), **moment}
-        at, above = values.pop("at"), (0.0, 0.004, 0.02, 0.0, -0.003, 0.0, 0.001, 0.0)
-        after_s, alarms, known = (values.pop(key) for key in ("after_s", "alarms", "known"))
-        heard = view(1.0, *[at + d for d in above], **values)
-        moved = planner.moved(plan, heard, 2.0)
-        plan = planner.hear(plan, heard, known, after_s, alarms=alarms)
-        shown = plan.shown
-        seen.append(
-            (plan._replace(shown=None), None if shown is None else vars_of(shown), moved,
-             planner.switch(plan), [f.where for f in planner.faults(plan)])
-        )  # fmt: skip
-    return seen  # type: ignore[return-value]
-
-
-def the_planner() -> object:
-    overvoltage = raised(AlarmKind.CELL_OVERVOLTAGE, Severity.PROTECTION, blocks_charge=True)
-    locked = raised(AlarmKind.WIRING, Severity.PROTECTION)
-    warned = raised(AlarmKind.WIRING, Severity.WARNING)
-    blocked = raised(AlarmKind.IMPLAUSIBLE_DATA, Severity.WARNING, blocks_balance=True)
-    works = {"balancing": True, "balance_current_a": -1.5}
-    sure, fair, poor = owing(0.0005), owing(0.0032), owing(0.009)
-    moments: tuple[dict[str, object], ...] = (
-        {"at": 3.33},
-        {"at": 3.39},
-        {"at": 3.41},
-        {"at": 3.41, "current_a": 11.9},
-        {"at": 3.41, "current_a": 12.1},
-        {"at": 3.41, "current_a": None},
-        {"at": 3.41, "alarms": overvoltage, "after_s": 1.0},
-        {"at": 3.41, "alarms": locked},
-        {"at": 3.41, "alarms": warned},
-        {"at": 3.41, "alarms": blocked},
-        {"at": 3.41, **works},
-        {"at": 3.41, "after_s": 3.0, **works},
-        {"at": 3.41, "after_s": 480.0, **works},
-        {"at": 3.41, "after_s": 79.0},
-        {"at": 3.41, "after_s": 10.0},
-        {"at": 3.33, "known": sure, **works},
-        {"at": 3.33, "known": sure, "after_s": 3600.0},
-        {"at": 3.33, "known": sure, "after_s": 90.0},
-        {"at": 3.33, "known": fair},
-        {"at": 3.37, "known": fair},
-        {"at": 3.37, "known": fair, "current_a": 40.0},
-        {"at": 3.41, "known": poor},
-        {"at": 3.41, "known": owing(0.0005, spread=-1.0)},
-        {"at": 3.33, "known": owing(0.0005, spread=0.45)},
-        {"at": 3.33, "known": owing(0.0005, spread=0.3)},
-        {"at": 3.33, "known": owing(0.0005, spread=0.45)},
-        {"at": 3.33, "known": owing(0.0005, soc=9.9)},
-        {"at": 3.33, "known": owing(0.0005, soc=10.0)},
-        {"at": 3.33, "cell_voltages_v": (3.3, None)},
-        {"at": 3.33, "cell_voltages_v": ()},
-    )
-    harmful: tuple[dict[str, object], ...] = (
-        *({"at": 3.41, "alarms": locked, "balance_switch_on": True, **works},) * 7,
-        *({"at": 3.41, "alarms": locked, "balance_switch_on": False, **works},) * 7,
-        *({"at": 3.41, "balance_switch_on": False, "after_s": 100.0},) * 7,
-        {"at": 3.41, "balance_switch_on": True},
-        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.1},
-        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.11, "after_s": 59.0},
-        {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.11, "after_s": 1.0},
-        {"at": 3.41, "balance_switch_on": True, "balance_current_a": 0.11},
-    )
-    return {
-        "by cell": plans(True, *moments),
-        "by switch": plans(False, *moments),
-        "harmful": plans(False, *harmful),
-        "by cell, harmful": plans(True, *harmful),
-    }
-
-
 CASES: tuple[Callable[[], object], ...] = (
     the_filter,
     the_curve,
@@ -503,7 +368,6 @@ CASES: tuple[Callable[[], object], ...] = (
     the_estimates_of_cells,
     the_debts,
     the_forecast,
-    the_planner,
 )
 
 
