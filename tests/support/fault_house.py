@@ -20,6 +20,9 @@ class Operation:
     temperature_c: float
     current_a: float
     """For 12 s; then 8 s of less than half of it, as a house is never still."""
+    warm_up_s: int = 60
+    """How long the pack was well before; 0: the fault was there before the controller."""
+    soc_spread_percent: float = 0.3
 
 
 OPERATIONS = {
@@ -29,13 +32,15 @@ OPERATIONS = {
     "full": Operation(soc_percent=99, temperature_c=25, current_a=12),
     "empty": Operation(soc_percent=4, temperature_c=25, current_a=-12),
     "cold": Operation(soc_percent=50, temperature_c=-8, current_a=-20),
+    "balancing": Operation(soc_percent=95, temperature_c=25, current_a=12, soc_spread_percent=1.5),
+    "starting": Operation(soc_percent=55, temperature_c=25, current_a=-40, warm_up_s=0),
 }
 
 
 class FaultHouse:
     """One pack and its engine, from second to second."""
 
-    def __init__(self, operation: Operation, warm_up_s: int = 60) -> None:
+    def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.pack = FaultyPack(
             SimulatedPack(
@@ -43,6 +48,7 @@ class FaultHouse:
                     capacity_ah=CAPACITY_AH,
                     start_soc_percent=operation.soc_percent,
                     start_temperature_c=operation.temperature_c,
+                    soc_spread_percent=operation.soc_spread_percent,
                     seed=7,
                 )
             ),
@@ -57,7 +63,7 @@ class FaultHouse:
         """Whether load and charger keep to the limits."""
         self.demand_a: float | None = None
         """In place of what the operation asks for."""
-        self.run(warm_up_s)
+        self.run(operation.warm_up_s)
         self.states.clear()
 
     @property
@@ -72,7 +78,7 @@ class FaultHouse:
         """Let seconds pass and return every state of them."""
         for _ in range(seconds):
             self.second()
-        return self.states[-seconds:]
+        return self.states[-seconds:] if seconds else []
 
     def second(self) -> None:
         self.now_s += 1.0

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cellwarden.engine.essentials import Missing
 from cellwarden.engine.limits import NO_STOPS, Stops
-from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.protection import Watch
 from cellwarden.model import (
     Alarm,

@@ -1,13 +1,16 @@
 """Values against each other and against their own past: what single readings cannot show.
 
-Three watchers, each of a few numbers: current against voltage (F12, F13), cells and sensors that
-stand still while the others move (F1, F19), and a device that repeats itself (F2).
+Watchers of a few numbers each: current against voltage (F12, F13), cells and sensors that stand
+still while the others move (F1, F19), a cell that steps alone (F10, in `lone_steps`), and a device
+that repeats itself (F2).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from cellwarden.engine.lone_steps import BUSY, Lone, LoneSteps
 from cellwarden.engine.view import View
-from cellwarden.model import Reading
+from cellwarden.model import ExternalMeasurement, Reading
 
 Values = tuple[float | None, ...]
 
@@ -32,7 +35,12 @@ STEPS = 3
 SETTLE_S = 3.0
 """Voltage and current of a device may be as far apart in time (ours); then a step is judged."""
 PAIRED_S = 5.0
-"""Readings further apart than this are not compared: the battery relaxes in between."""
+"""Readings further apart than this are compared with care: the battery relaxes in between."""
+SLOW_S = 60.0
+"""Readings further apart than this are not compared at all."""
+SLOW_STEPS = 6
+"""As many in a row condemn a current that is told every few seconds only: each may be a
+coincidence of a load that came and went unseen (ours)."""
 
 FROZEN_V = 0.005
 """The mean cell moved by this much, and one cell did not by a millivolt (F1)."""
@@ -48,14 +56,21 @@ SAME_AT_REST_S = 180.0
 """The same at rest, where the device's own clock is known to run: it counts minutes at least."""
 SAME_READINGS = 10
 FLOWS_C = 0.02
+WITNESS_MOST_V = 1000.0
+WITNESS_V = 0.01
+"""A cell; somebody else at the same bus bar sees the voltage move by as much (ours)."""
+
+
+Pair = tuple[float, float]
+"""Mean cell in V, current in A."""
 
 
 class Steps(NamedTuple):
     """Current against voltage."""
 
-    base: tuple[float, float] | None = None
-    """Mean cell in V and current in A before the step that is being looked at; None: no step."""
-    last: tuple[float, float] | None = None
+    base: Pair | None = None
+    """Before the step that is being looked at; None: no step."""
+    last: Pair | None = None
     begun: tuple[float, float] | None = None
     """When the step began, and the mean cell's voltage then."""
     stuck: int = 0
@@ -64,6 +79,8 @@ class Steps(NamedTuple):
     good: int = 0
     current_bad: bool = False
     sign_bad: bool = False
+    swing: int = 0
+    """Where the voltage went last with no current to move it, +1 or -1; slow readings only."""
 
 
 class Still(NamedTuple):
@@ -93,6 +110,9 @@ class Track(NamedTuple):
     same: int = 0
     clock_runs: bool = False
     """The device counts its runtime."""
+    witness: tuple[str, float, float] | None = None
+    """Somebody else, and the lowest and highest voltage that it measured during that run."""
+    lone: Lone = BUSY
 
     def later(self, by_s: float) -> "Track":
         """Return the track as if everything had happened `by_s` later (F30)."""
@@ -101,6 +121,7 @@ class Track(NamedTuple):
             steps=self.steps._replace(begun=None if begun is None else (begun[0] + by_s, begun[1])),
             same_since_s=None if since_s is None else since_s + by_s,
             still=still._replace(since_s=still.since_s + by_s),
+            lone=self.lone.later(by_s),
         )
 
 
@@ -116,9 +137,19 @@ class Coherence:
         self._still_a = STILL_C * design_ah
         self._numb_a = NUMB_C * design_ah
         self._flows_a = FLOWS_C * design_ah
+        self._lone = LoneSteps(cells, design_ah)
 
-    def repeats(self, track: Track, before: Reading | None, reading: Reading) -> Track:
-        """Return the track after a reading was held against the one before, as both came."""
+    def repeats(
+        self,
+        track: Track,
+        before: Reading | None,
+        reading: Reading,
+        external: Sequence[ExternalMeasurement] = (),
+    ) -> Track:
+        """Return the track after a reading was held against the one before, as both came.
+
+        `external` is what others measure at the same bus bar.
+        """
         if before is None or not _same(before, reading):
             runs = track.clock_runs or (
                 before is not None
@@ -128,9 +159,10 @@ class Coherence:
             )
             if track.same_since_s is None and runs is track.clock_runs:
                 return track
-            return track._replace(same_since_s=None, same=0, clock_runs=runs)
+            return track._replace(same_since_s=None, same=0, clock_runs=runs, witness=None)
         since_s = before.heard_s if track.same_since_s is None else track.same_since_s
-        return track._replace(same_since_s=since_s, same=track.same + 1)
+        witness = _seen(track.witness, external) if external else track.witness
+        return track._replace(same_since_s=since_s, same=track.same + 1, witness=witness)
 
     def stale(self, track: Track, reading: Reading) -> bool:
         """Return whether a device only repeats what it once measured."""
@@ -139,28 +171,42 @@ class Coherence:
         same_s = reading.heard_s - track.same_since_s
         current_a = reading.current_a
         flows = current_a is not None and abs(current_a) >= self._flows_a
+        if track.witness is not None and not _apart(reading):
+            _, low_v, high_v = track.witness
+            flows |= high_v - low_v >= WITNESS_V * self._cells
         return (flows and same_s >= SAME_S) or (track.clock_runs and same_s >= SAME_AT_REST_S)
 
-    def follow(self, track: Track, view: View, gap_s: float | None) -> Track:
-        """Return the track after a reading whose single values are believed."""
+    def follow(
+        self, track: Track, view: View, gap_s: float | None, before: View | None = None
+    ) -> Track:
+        """Return the track after a reading whose single values are believed.
+
+        `before` is the one `gap_s` earlier.
+        """
         steps = self._step(track.steps, view, gap_s)
         still = self._stand(track.still, view)
-        if steps is track.steps and still is track.still:
+        lone = self._lone.hear(track.lone, before, view, gap_s)
+        if steps is track.steps and still is track.still and lone is track.lone:
             return track
-        return Track(steps, still, track.same_since_s, track.same, track.clock_runs)
+        return Track(steps, still, *track[2:-1], lone)
 
     def _step(self, steps: Steps, view: View, gap_s: float | None) -> Steps:
-        sum_v, reading = view.cell_sum_v, view.reading
-        current_a, last = reading.current_a, steps.last
+        sum_v, current_a, last = view.cell_sum_v, view.reading.current_a, steps.last
         if sum_v is None or current_a is None:
             return steps._replace(base=None, last=None, begun=None)
         now = (sum_v / self._cells, current_a)
-        if last is None or gap_s is None or gap_s > PAIRED_S:
-            return steps._replace(base=None, last=now, begun=None)
+        if last is None or gap_s is None or gap_s > SLOW_S:
+            return steps._replace(base=None, last=now, begun=None, swing=0)
+        if gap_s <= PAIRED_S:
+            return self._paired(steps, last, now, view.reading.heard_s)
+        steps = steps._replace(base=None, last=now, begun=None)
+        return self._slow(steps, now[0] - last[0], now[1] - last[1])
+
+    def _paired(self, steps: Steps, last: Pair, now: Pair, heard_s: float) -> Steps:
         base, begun = steps.base, steps.begun
         if base is not None and begun is not None:
             begun_s, first_v = begun
-            if reading.heard_s - begun_s < SETTLE_S:
+            if heard_s - begun_s < SETTLE_S:
                 return Steps(base, now, begun, *steps[3:])
             volts, amps = now[0] - base[0], now[1] - base[1]
             # A ramp, as at the end of a discharge, is no step of a current.
@@ -171,7 +217,7 @@ class Coherence:
         if -STEP_V < volts < STEP_V and -self._step_a < amps < self._step_a:
             # By position: this runs with every reading, and `_replace` is slow.
             return Steps(None, now, None, *steps[3:])
-        return Steps(last, now, (reading.heard_s, now[0]), *steps[3:])
+        return Steps(last, now, (heard_s, now[0]), *steps[3:])
 
     def _judge(self, steps: Steps, volts: float, amps: float, *, ramp: bool) -> Steps:
         """Return the steps after one whole step of voltage and current."""
@@ -198,6 +244,37 @@ class Coherence:
             return steps
         stuck = steps.stuck + 1
         return steps._replace(stuck=stuck, good=0, current_bad=steps.current_bad or stuck >= STEPS)
+
+    def _slow(self, steps: Steps, volts: float, amps: float) -> Steps:
+        """Return the steps after two readings between which the battery may have relaxed.
+
+        Relaxing never turns: a voltage that goes to and fro without the current does not relax.
+        """
+        moved_v, moved_a = abs(volts), abs(amps)
+        if moved_a < self._still_a:
+            if moved_v < STEP_V:
+                return steps
+            swing = 1 if volts > 0 else -1
+            if swing != -steps.swing:
+                return steps._replace(swing=swing)
+            stuck = steps.stuck + 1
+            bad = steps.current_bad or stuck >= SLOW_STEPS
+            return steps._replace(swing=swing, stuck=stuck, good=0, current_bad=bad)
+        steps = steps._replace(swing=0, stuck=0)
+        if moved_a < 2 * self._step_a or moved_v < 2 * REVERSED_V:
+            return steps
+        if volts * amps < 0:
+            turned = steps.reversed + 1
+            bad = steps.sign_bad or turned >= SLOW_STEPS
+            return steps._replace(reversed=turned, good=0, sign_bad=bad)
+        good = steps.good + 1
+        bad = good < STEPS
+        return steps._replace(
+            reversed=0,
+            good=good,
+            current_bad=steps.current_bad and bad,
+            sign_bad=steps.sign_bad and bad,
+        )
 
     def _stand(self, still: Still, view: View) -> Still:
         reading = view.reading
@@ -255,6 +332,26 @@ def _sensors(still: Still, sensors: Values) -> Still:
     if max(moved) >= FROZEN_K:
         frozen = tuple(n for n, by in enumerate(moved) if by == 0)
     return still if frozen == still.frozen_sensors else still._replace(frozen_sensors=frozen)
+
+
+def _seen(
+    witness: tuple[str, float, float] | None, external: Sequence[ExternalMeasurement]
+) -> tuple[str, float, float] | None:
+    """Return a witness after it measured again; another one begins anew."""
+    for told in external:
+        if witness is None or told.source == witness[0]:
+            volts = told.voltage_v
+            if not 0 < volts < WITNESS_MOST_V:  # also NaN
+                return witness
+            if witness is None:
+                return (told.source, volts, volts)
+            return (told.source, min(witness[1], volts), max(witness[2], volts))
+    return witness
+
+
+def _apart(reading: Reading) -> bool:
+    """Return whether a pack is switched off the bus bar: its voltage need not follow it."""
+    return reading.charge_fet_on is False and reading.discharge_fet_on is False
 
 
 def _same(before: Reading, reading: Reading) -> bool:

@@ -13,15 +13,17 @@ from cellwarden.engine import record as records
 from cellwarden.engine.alarms import Alarms
 from cellwarden.engine.coherence import Steps
 from cellwarden.engine.engine_settings import EngineSettings
+from cellwarden.engine.essentials import Missing
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight, Insights
 from cellwarden.engine.insight import Moment as Heard
 from cellwarden.engine.joint import worst_joint
 from cellwarden.engine.limit_facts import Facts
 from cellwarden.engine.limits import NO_STOPS, LimitDecider
+from cellwarden.engine.lone_steps import BUSY
 from cellwarden.engine.lost_sensors import assumed
 from cellwarden.engine.memory import PackMemory, shifted
 from cellwarden.engine.pack_report import PackReport
-from cellwarden.engine.plausibility import Missing, Plausibility, Senses
+from cellwarden.engine.plausibility import Plausibility, Senses
 from cellwarden.engine.protection import Protection, Watch
 from cellwarden.engine.ramp import Moment
 from cellwarden.engine.rule import Scene
@@ -135,6 +137,9 @@ class Engine:
         if senses.track.steps.sign_bad:  # while nothing flows it cannot prove itself
             latched.append(AlarmKind.WIRING.value)
             senses = replace(senses, track=senses.track._replace(steps=Steps()))
+        if senses.track.lone.sure:
+            latched.append(AlarmKind.IMPLAUSIBLE_DATA.value)
+            senses = replace(senses, track=senses.track._replace(lone=BUSY))
         if not latched:
             return memory
         alarms = memory.alarms
@@ -193,7 +198,7 @@ class Engine:
     ) -> tuple[PackMemory, PackState]:
         senses = memory.senses
         if reading is not None:
-            senses = self._plausibility.hear(senses, reading, now_s)
+            senses = self._plausibility.hear(senses, reading, now_s, inputs.external)
         if senses.heard_s is None or self._overdue(senses, now_s):
             return self._silent(memory, senses, now_s, link)
         assert senses.view is not None

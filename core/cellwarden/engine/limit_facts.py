@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cellwarden.engine.essentials import Missing
 from cellwarden.engine.limit_trend import NO_TREND, Trend
-from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.view import View
 from cellwarden.model import Chemistry, Parameters, Reason
 from cellwarden.model.catalog import Curve

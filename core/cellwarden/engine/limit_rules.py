@@ -4,10 +4,10 @@ A rule looks at the facts of a step and returns a reason where it is tighter tha
 else None.
 """
 
+from cellwarden.engine.essentials import Missing
 from cellwarden.engine.joint import charge_joint, discharge_joint
 from cellwarden.engine.limit_ahead import charge_ahead, discharge_ahead
 from cellwarden.engine.limit_facts import Bounds, Facts, LimitRule
-from cellwarden.engine.plausibility import Missing
 from cellwarden.engine.soc import REBULK_PERCENT
 from cellwarden.engine.view import Quantity
 from cellwarden.model import HARDWARE_MODELS, CellExtreme, Reason

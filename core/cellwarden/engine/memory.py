@@ -77,6 +77,7 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
             missing=tuple(m._replace(since_s=m.since_s + by_s) for m in senses.missing),
             told=None if told is None else replace(told, heard_s=told.heard_s + by_s),
             track=senses.track.later(by_s),
+            garbled_s=moved(senses.garbled_s),
         ),
         gauge=replace(gauge, full_since_s=moved(gauge.full_since_s)),
         limits=replace(limits, trend=limits.trend._replace(heard_s=moved(limits.trend.heard_s))),

@@ -1,15 +1,31 @@
 """Plausibility: what of a reading is believed, judged before anything else sees it.
 
-Single values are judged by `suspects`. What decisions rest on stands in the table `ESSENTIALS`:
-such an input may be unknown for a while, during which no limit rises; past its hold time it is a
-fault, with an alarm and what is left of the limits.
+Single values are judged by `suspects`, values together by `coherence` and `wiring`. What decisions
+rest on stands in the table of `essentials`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import NamedTuple
 
 from cellwarden.engine.coherence import NOTHING_SEEN, Coherence, Track
+from cellwarden.engine.essentials import (
+    ALL_SENSORS,
+    CELL_COUNT,
+    CELL_VOLTAGE,
+    CURRENT,
+    FROZEN_CELL,
+    FROZEN_SENSOR,
+    LONE_CELL,
+    LOST_CELL,
+    MOS_SENSOR,
+    ONE_SENSOR,
+    OPEN_WIRE,
+    REVERSED,
+    SWAPPED_WIRES,
+    Essential,
+    Missing,
+)
 from cellwarden.engine.lost_sensors import Lost, lost_sensors
 from cellwarden.engine.suspects import (
     CELLS,
@@ -23,7 +39,7 @@ from cellwarden.engine.suspects import (
 )
 from cellwarden.engine.view import View, look
 from cellwarden.engine.wiring import open_wires, paired, swapped
-from cellwarden.model import AlarmKind, Parameters, Reading
+from cellwarden.model import ExternalMeasurement, Parameters, Reading
 
 SUM_TOLERANCE_PERCENT = 3.0
 """A pack voltage this far from the sum of its cells is not believed (F11)."""
@@ -34,78 +50,6 @@ what one wrong cell would make (ours)."""
 
 GARBLED_CELLS = 3
 """As many cells that cannot be, or a quarter of them, and the whole frame is garbage (ours)."""
-
-
-class Essential(NamedTuple):
-    """Something decisions rest on, and what is left of the limits without it."""
-
-    name: str
-    kind: AlarmKind
-    charge: float
-    """Part of the charge current that is left, 0..1."""
-    discharge: float
-    returns: str
-    """What ends it, for a person."""
-
-
-def _essential(name: str, kind: AlarmKind, charge: float, discharge: float) -> Essential:
-    return Essential(name, kind, charge, discharge, f"the {name} is known again")
-
-
-CELL_VOLTAGE = _essential("voltage of every cell", AlarmKind.IMPLAUSIBLE_DATA, 0.0, 0.0)
-CELL_COUNT = Essential(  # R7
-    "cell count", AlarmKind.CELL_COUNT, 0.0, 0.0, "the BMS reports as many cells as are set"
-)
-LOST_CELL = _essential("voltage of every cell", AlarmKind.BALANCE_WIRE_OPEN, 0.0, 0.0)  # F5
-OPEN_WIRE = Essential(  # F6
-    "voltage beside an open wire", AlarmKind.BALANCE_WIRE_OPEN, 0.5, 0.5, "its cells agree again"
-)
-SWAPPED_WIRES = Essential(  # F7
-    "wiring", AlarmKind.WIRING, 0.0, 0.0, "every cell reads what a cell can have"
-)
-FROZEN_CELL = Essential(  # F1
-    "voltage of a cell that stands still", AlarmKind.IMPLAUSIBLE_DATA, 0.5, 0.5, "it moves again"
-)
-REVERSED = Essential(  # F13
-    "sign of the current",
-    AlarmKind.WIRING,
-    0.0,
-    0.0,
-    "the voltage follows the current again, or somebody releases it",
-)
-FROZEN_SENSOR = Essential(  # F19
-    "battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0, "it moves again"
-)
-CURRENT = _essential("current", AlarmKind.CURRENT_SENSOR, 0.5, 0.5)  # F12
-ONE_SENSOR = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 1.0, 1.0)  # F19
-ALL_SENSORS = _essential("battery temperature", AlarmKind.TEMPERATURE_SENSOR, 0.0, 1.0)  # R25
-MOS_SENSOR = _essential("MOSFET temperature", AlarmKind.TEMPERATURE_SENSOR, 0.5, 0.5)  # F21
-
-ESSENTIALS = (
-    CELL_VOLTAGE,
-    LOST_CELL,
-    CELL_COUNT,
-    OPEN_WIRE,
-    SWAPPED_WIRES,
-    FROZEN_CELL,
-    CURRENT,
-    REVERSED,
-    ONE_SENSOR,
-    ALL_SENSORS,
-    FROZEN_SENSOR,
-    MOS_SENSOR,
-)
-
-
-class Missing(NamedTuple):
-    """An essential that is unknown."""
-
-    essential: Essential
-    where: str
-    """Which cells or sensors."""
-    since_s: float
-    bad: bool
-    """A value came and was not believed; False where the device told nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +76,8 @@ class Senses:
     open_wires: tuple[int, ...] = ()
     """First cell, from 0, of each pair with an open sense wire between."""
     track: Track = NOTHING_SEEN
-    garbled: bool = False
-    """The newest reading was refused because too much of it cannot be; the next one is not."""
+    garbled_s: float | None = None
+    """Stamp of the newest reading, where too much of it cannot be; the next one is not refused."""
 
 
 Unknown = tuple[Essential, tuple[str, ...]]
@@ -151,11 +95,18 @@ class Plausibility:
         self._scalars = attrgetter(*(channel.field for channel in self._channels))
         self._coherence = Coherence(parameters.cell_count, parameters.design_capacity_ah)
 
-    def hear(self, senses: Senses, reading: Reading, now_s: float) -> Senses:
+    def hear(
+        self,
+        senses: Senses,
+        reading: Reading,
+        now_s: float,
+        external: Sequence[ExternalMeasurement] = (),
+    ) -> Senses:
         """Return what is known after a reading; the same object if the reading is not new.
 
         A reading no newer than the last is not counted twice (F31). One that is refused as a
-        whole leaves the last one standing, and its age runs on (F4).
+        whole leaves the last one standing, and its age runs on (F4). `external` is what others
+        measure at the same bus bar.
         """
         heard_s = reading.heard_s
         if senses.heard_s is not None and heard_s <= senses.heard_s:
@@ -163,7 +114,7 @@ class Plausibility:
         why = self._refusal(reading, now_s)
         if why is not None:
             return _refused(senses, reading, why, now_s)
-        track = self._coherence.repeats(senses.track, senses.told, reading)
+        track = self._coherence.repeats(senses.track, senses.told, reading, external)
         if self._coherence.stale(track, reading):  # F2
             senses = replace(senses, track=track, told=reading)
             return _refused(senses, reading, "not a digit of it has changed for too long", now_s)
@@ -175,10 +126,11 @@ class Plausibility:
         view, wires = self._judge(trial, senses, reading, recent=recent)
         if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
             return _refused(senses, reading, "nothing in it can be believed", now_s)
-        if recent and self._garbled(senses, trial, heard_s):  # F45
-            senses = replace(senses, track=track, told=reading, garbled=True)
+        many = self._many_doubtful(trial, heard_s)
+        if recent and many and not _were_doubtful(senses):  # F45
+            senses = replace(senses, track=track, told=reading, garbled_s=heard_s)
             return _refused(senses, reading, "too much of it cannot be", now_s)
-        track = self._coherence.follow(track, view, gap_s)
+        track = self._coherence.follow(track, view, gap_s, senses.view)
         view, faults = _with_track(trial, view, track)
         if wires:
             faults.append((OPEN_WIRE, tuple(f"wire {n + 1}" for n in wires)))
@@ -194,7 +146,14 @@ class Plausibility:
             mos_c=senses.mos_c if (mos_c := believed.mos_temperature_c) is None else mos_c,
             lost=lost_sensors(senses.lost, believed.temperatures_c, senses.sensors_c),
             suspects=tuple(trial.suspects),
-            missing=_missing(trial, senses, believed, faults, wrong_count=wrong_count),
+            missing=_missing(
+                trial,
+                senses,
+                believed,
+                faults,
+                wrong_count=wrong_count,
+                lost_since_s=senses.garbled_s if many else None,
+            ),
             told=reading,
             open_wires=wires,
             track=track,
@@ -222,10 +181,10 @@ class Plausibility:
             return "it was not heard in the past"
         return "it is too old" if age_s > self._max_age_s else None
 
-    def _garbled(self, senses: Senses, trial: Trial, heard_s: float) -> bool:
-        """Return whether so many cells are doubtful at once that the frame is, not the cells."""
-        if senses.garbled or any(s.what.startswith(CELLS.what) for s in senses.suspects):
-            return False  # it comes again, or was so before: then it is the cells
+    def _many_doubtful(self, trial: Trial, heard_s: float) -> bool:
+        """Return whether so many cells are doubtful that it may be the frame, not the cells."""
+        if not trial.suspects:
+            return False
         now = sum(s.last_s == heard_s and s.what.startswith(CELLS.what) for s in trial.suspects)
         return now >= max(GARBLED_CELLS, self._count // 4)
 
@@ -279,11 +238,21 @@ class Plausibility:
         return paired(cells, open_now), open_now
 
 
+def _were_doubtful(senses: Senses) -> bool:
+    """Return whether cells were doubtful before: what comes again is the cells, not a frame."""
+    return senses.garbled_s is not None or any(
+        s.what.startswith(CELLS.what) for s in senses.suspects
+    )
+
+
 def _with_track(trial: Trial, view: View, track: Track) -> tuple[View, list[Unknown]]:
     """Return the view without what the past contradicts, and what that leaves unknown."""
     steps, still = track.steps, track.still
     faults: list[Unknown] = []
-    if not (steps.current_bad or steps.sign_bad or still.frozen or still.frozen_sensors):
+    lone = track.lone
+    if not (
+        steps.current_bad or steps.sign_bad or still.frozen or still.frozen_sensors or lone.sure
+    ):
         return view, faults
     reading = view.reading
     if still.frozen:
@@ -292,6 +261,11 @@ def _with_track(trial: Trial, view: View, track: Track) -> tuple[View, list[Unkn
             why = "it stands still while the others move"
             trial.doubt(f"{name} standing still", reading.cell_voltages_v[n] or 0.0, "V", why)
         faults.append((FROZEN_CELL, cells))
+    if lone.sure:
+        why = f"it stepped by {1000 * lone.step_v:+.0f} mV with nothing else moving"
+        volts = reading.cell_voltages_v[lone.cell] or 0.0
+        trial.doubt(f"cell {lone.cell + 1} apart", volts, "V", why)
+        faults.append((LONE_CELL, (f"cell {lone.cell + 1}",)))
     if still.frozen_sensors:
         faults.append((FROZEN_SENSOR, tuple(f"T{n + 1}" for n in still.frozen_sensors)))
     if steps.sign_bad:
@@ -340,8 +314,12 @@ def _missing(
     faults: list[Unknown],
     *,
     wrong_count: int | None,
+    lost_since_s: float | None,
 ) -> tuple[Missing, ...]:
-    """Return the essentials that a believed reading leaves unknown, faults among them."""
+    """Return the essentials that a believed reading leaves unknown, faults among them.
+
+    `lost_since_s`: the reading before was refused for the same cells, which counts as once.
+    """
     cells, sensors = reading.cell_voltages_v, reading.temperatures_c
     found: list[Unknown] = list(faults)
     if wrong_count is not None:
@@ -358,7 +336,14 @@ def _missing(
     if reading.current_a is None and all(fault[0] is not CURRENT for fault in faults):
         found.append((CURRENT, ("current",)))
     if None in sensors:
-        gone = _unknown(SENSORS.what, sensors, _latest((None,) * len(sensors), senses.sensors_c))
+        fitted = _latest((None,) * len(sensors), senses.sensors_c)
+        # One that reads open from the start was never fitted (R25); one that is shorted was.
+        shorted = {s.what for s in trial.suspects if s.value > SENSORS.high}
+        gone = tuple(
+            name
+            for n, name in enumerate(_names(SENSORS.what, sensors))
+            if sensors[n] is None and (fitted[n] is not None or name in shorted)
+        )
         if gone:
             left = sensors.count(None) < len(sensors)
             found.append((ONE_SENSOR if left else ALL_SENSORS, gone))
@@ -367,6 +352,8 @@ def _missing(
     if not found:
         return ()
     since = {m.essential: m.since_s for m in senses.missing}
+    if lost_since_s is not None:
+        since.setdefault(LOST_CELL, lost_since_s)
     doubted = {s.what for s in trial.suspects}
     surely_bad = {CELL_COUNT, *(fault[0] for fault in faults)}
     return tuple(
@@ -380,10 +367,10 @@ def _missing(
     )
 
 
-def _unknown(name: str, values: Values, fitted: Values | None = None) -> tuple[str, ...]:
-    """Return the names of the values that are None, of the fitted ones where that matters."""
-    return tuple(
-        f"{name}{n + 1}"
-        for n, value in enumerate(values)
-        if value is None and (fitted is None or fitted[n] is not None)
-    )
+def _names(name: str, values: Values) -> tuple[str, ...]:
+    return tuple(f"{name}{n + 1}" for n in range(len(values)))
+
+
+def _unknown(name: str, values: Values) -> tuple[str, ...]:
+    """Return the names of the values that are None."""
+    return tuple(f"{name}{n + 1}" for n, value in enumerate(values) if value is None)

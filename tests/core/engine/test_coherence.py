@@ -1,10 +1,19 @@
 """Values against each other and their own past: current and voltage, frozen values, open wires."""
 
+import math
 import random
 
 import pytest
 
-from cellwarden.model import Alarm, AlarmKind, PackPhase, PackState, Severity
+from cellwarden.model import (
+    Alarm,
+    AlarmKind,
+    ExternalMeasurement,
+    Inputs,
+    PackPhase,
+    PackState,
+    Severity,
+)
 from support.packs import Bench, all_cells, parameters, under
 
 
@@ -117,10 +126,61 @@ def test_cells_that_relax_after_a_load_are_no_contradiction() -> None:
     assert bench.state.alarms == ()
 
 
-def test_readings_far_apart_are_not_compared() -> None:
+# -- the same where a BMS is asked every few seconds only -------------------------------------
+
+
+def slowly(bench: Bench, count: int, *, every_s: float, told: object) -> None:
+    """Let a load of 0.6 C come and go, one reading each; `told(true current)` is what is said."""
+    for n in range(count):
+        true_a = -60.0 if n % 2 else 0.0
+        bench.hear(every_s, **{**under(true_a), "current_a": told(true_a)})  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("every_s", [6.0, 15.0, 30.0, 60.0])
+def test_a_stuck_current_is_found_by_the_seventh_turn_of_the_voltage(every_s: float) -> None:
+    bench = Bench(max_age_s=130.0)
+    slowly(bench, 7, every_s=every_s, told=lambda _: 0.0)
+    assert found(bench.state, AlarmKind.CURRENT_SENSOR) is None
+    slowly(bench, 3, every_s=every_s, told=lambda _: 0.0)
+    assert found(bench.state, AlarmKind.CURRENT_SENSOR) is not None
+    slowly(bench, 5, every_s=every_s, told=lambda a: a)
+    assert found(bench.state, AlarmKind.CURRENT_SENSOR) is None
+
+
+@pytest.mark.parametrize("every_s", [6.0, 15.0, 30.0, 60.0])
+def test_a_reversed_current_is_found_by_its_sixth_step(every_s: float) -> None:
+    bench = Bench(max_age_s=130.0)
+    slowly(bench, 6, every_s=every_s, told=lambda a: -a)
+    assert found(bench.state, AlarmKind.WIRING) is None
+    slowly(bench, 2, every_s=every_s, told=lambda a: -a)
+    assert found(bench.state, AlarmKind.WIRING) is not None
+    slowly(bench, 5, every_s=every_s, told=lambda a: a)
+    assert found(bench.state, AlarmKind.WIRING) is None
+
+
+def test_cells_that_relax_between_slow_readings_are_no_contradiction() -> None:
+    """After a load they rise for a minute, but they never turn."""
     bench = Bench(max_age_s=60.0)
-    for n in range(30):
-        bench.hear(15.0, **{**under(-60.0 if n % 2 else 0.0), "current_a": 0.0})
+    for _ in range(20):
+        bench.hear(15.0, **under(-60.0))
+        for second in (0, 15, 30, 45, 60):
+            bench.hear(15.0, current_a=0.0, **all_cells(3.300 - 0.030 * 0.97**second))
+    assert bench.state.alarms == ()
+
+
+def test_a_current_that_answers_late_between_slow_readings_is_no_contradiction() -> None:
+    """Told as it was a reading ago."""
+    bench = Bench(max_age_s=60.0)
+    draw = random.Random(3)
+    currents = [-10.0 * draw.randrange(7) for _ in range(200)]
+    for n in range(1, len(currents)):
+        bench.hear(15.0, **{**under(currents[n]), "current_a": currents[n - (n % 3 == 0)]})
+    assert found(bench.state, AlarmKind.CURRENT_SENSOR) is None
+
+
+def test_readings_more_than_a_minute_apart_are_not_compared() -> None:
+    bench = Bench(max_age_s=130.0)
+    slowly(bench, 40, every_s=61.0, told=lambda _: 0.0)
     assert found(bench.state, AlarmKind.CURRENT_SENSOR) is None
 
 
@@ -220,6 +280,51 @@ def test_a_device_at_rest_whose_clock_stands_is_lost_after_three_minutes() -> No
 def test_a_device_at_rest_without_a_clock_may_stay_the_same_for_ever() -> None:
     bench = Bench()
     bench.settle(900, runtime_s=None)
+    assert bench.state.phase is PackPhase.ONLINE
+
+
+def other(voltage_v: float, source: str = "inverter") -> Inputs:
+    told = ExternalMeasurement(source=source, voltage_v=voltage_v, current_a=None, heard_s=0.0)
+    return Inputs(external=(told,))
+
+
+def test_a_device_at_rest_is_lost_when_an_inverter_sees_the_voltage_move() -> None:
+    """F2: without a clock of its own nothing in a frozen reading says that it is frozen."""
+    bench = Bench()
+    bench.settle(100, runtime_s=None)
+    bench.inputs = other(52.8)
+    bench.settle(60, runtime_s=None)
+    assert bench.state.phase is PackPhase.ONLINE
+    bench.inputs = other(52.95)
+    bench.settle(60, runtime_s=None)
+    assert bench.state.phase is PackPhase.ONLINE  # 15 mV a cell of 16 are not enough
+    bench.inputs = other(53.0)
+    bench.settle(5, runtime_s=None)
+    assert bench.state.phase is PackPhase.LOST
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen_v"),
+    [
+        ({}, (math.nan, 53.5, math.inf)),  # nonsense is no witness
+        ({"charge_fet_on": False, "discharge_fet_on": False}, (52.0, 53.5, 52.0)),
+        ({}, (52.80, 52.84, 52.79)),  # a device's own noise
+    ],
+)
+def test_what_an_inverter_sees_does_not_always_concern_a_pack(changes, seen_v) -> None:
+    bench = Bench()
+    for n in range(300):
+        bench.inputs = other(seen_v[n % 3])
+        bench.hear(runtime_s=None, **changes)
+    assert bench.state.phase is PackPhase.ONLINE
+
+
+def test_each_witness_is_compared_with_itself() -> None:
+    bench = Bench()
+    for n in range(300):
+        two = other(52.8).external + other(54.8, "charger").external
+        bench.inputs = Inputs(external=two if n % 2 else two[::-1])
+        bench.hear(runtime_s=None)
     assert bench.state.phase is PackPhase.ONLINE
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cellwarden.engine import plausibility
-from cellwarden.engine.plausibility import ESSENTIALS, Essential
+from cellwarden.engine import essentials
+from cellwarden.engine.essentials import ESSENTIALS, Essential
 from cellwarden.model import Alarm, PackState, Severity
 from support.packs import Bench, under
 
@@ -73,35 +73,40 @@ def one_stands_still(second: int) -> Changes:
 
 TABLE: dict[Essential, Unknown] = {
     # What does not come is waited for as long as a reading may be old, 3 s.
-    plausibility.CELL_VOLTAGE: Unknown(bad=cell(None), after_s=4, where="cell 1"),
-    plausibility.CURRENT: Unknown(bad=always(current_a=None), after_s=4, where="current"),
-    plausibility.ONE_SENSOR: Unknown(
-        bad=always(temperatures_c=(25.0, None)), after_s=4, where="T2"
-    ),
-    plausibility.ALL_SENSORS: Unknown(
+    essentials.CELL_VOLTAGE: Unknown(bad=cell(None), after_s=4, where="cell 1"),
+    essentials.CURRENT: Unknown(bad=always(current_a=None), after_s=4, where="current"),
+    essentials.ONE_SENSOR: Unknown(bad=always(temperatures_c=(25.0, None)), after_s=4, where="T2"),
+    essentials.ALL_SENSORS: Unknown(
         bad=always(temperatures_c=(None, None)), after_s=4, where="T1, T2"
     ),
-    plausibility.MOS_SENSOR: Unknown(bad=always(mos_temperature_c=None), after_s=4, where="MOSFET"),
+    essentials.MOS_SENSOR: Unknown(bad=always(mos_temperature_c=None), after_s=4, where="MOSFET"),
     # What comes and cannot be is a fault the second time.
-    plausibility.LOST_CELL: Unknown(bad=cell(0.0), after_s=1, where="cell 1"),
-    plausibility.CELL_COUNT: Unknown(
+    essentials.LOST_CELL: Unknown(bad=cell(0.0), after_s=1, where="cell 1"),
+    essentials.CELL_COUNT: Unknown(
         bad=always(cell_voltages_v=(3.3,) * 15), after_s=1, where="15 cells"
     ),
-    plausibility.OPEN_WIRE: Unknown(
+    essentials.OPEN_WIRE: Unknown(
         # Cells that jump are held back for one reading where the sum does not vouch for them.
         bad=pair(3.9, 2.7),
         after_s=1,
         where="wire 6",
     ),
-    plausibility.SWAPPED_WIRES: Unknown(bad=pair(6.6, -3.3), after_s=1, where="cell 6, cell 7"),
+    essentials.SWAPPED_WIRES: Unknown(bad=pair(6.6, -3.3), after_s=1, where="cell 6, cell 7"),
     # What only the past shows takes its steps.
-    plausibility.FROZEN_CELL: Unknown(
+    essentials.FROZEN_CELL: Unknown(
         calm=load, bad=one_stands_still, after_s=12, where="cell 5", cure=load, cured_s=5
     ),
-    plausibility.REVERSED: Unknown(
+    essentials.LONE_CELL: Unknown(
+        calm=always(balancing=False),
+        bad=always(cell_voltages_v=(3.32, *(3.3,) * 15), voltage_v=52.82, balancing=False),
+        after_s=9,
+        where="cell 1",
+        cure=always(balancing=False),
+    ),
+    essentials.REVERSED: Unknown(
         calm=load, bad=told_as(lambda a: -a), after_s=14, where="current", cure=load, cured_s=20
     ),
-    plausibility.FROZEN_SENSOR: Unknown(
+    essentials.FROZEN_SENSOR: Unknown(
         bad=lambda s: {"temperatures_c": (25.0, 25.0 + 0.5 * (s + 1))},
         after_s=20,
         where="T1",

@@ -251,6 +251,20 @@ def test_a_sensor_that_was_never_fitted_is_no_fault() -> None:
     assert currents(bench.state) == (50, 100)
 
 
+@pytest.mark.requirement("R25")
+def test_a_sensor_that_is_shorted_from_the_start_is_a_fault_and_an_open_one_was_never_fitted() -> (
+    None
+):
+    """F19: to a BMS an open sensor and none at all are the same."""
+    bench = settled(temperatures_c=(25.0, 180.0))
+    assert alarms(bench.state) == {(AlarmKind.TEMPERATURE_SENSOR, Severity.WARNING)}
+    assert bench.state.alarms[0].where == "T2"
+    bench = settled(temperatures_c=(25.0, -60.0))
+    assert bench.state.alarms == ()
+    bench = settled(temperatures_c=(180.0, 180.0))
+    assert currents(bench.state) == (0, 100)
+
+
 def test_a_sensor_that_steps_by_30_kelvin_is_not_believed_at_first() -> None:
     bench = settled()
     state = bench.hear(temperatures_c=(55.0, 25.0))
@@ -330,6 +344,23 @@ def test_cells_that_stay_lost_are_believed_to_be_lost_in_every_reading() -> None
         assert state.age_s == 0.0  # none of them is refused any more
         assert LOST in alarms(state)
         assert currents(state) == (0, 0)
+
+
+def test_a_quarter_of_the_cells_that_fails_at_once_is_a_fault_with_the_second_reading() -> None:
+    """F45 beside F5: the refused frame counts as the first time."""
+    bench = settled()
+    bench.hear(**lost(4))
+    state = bench.hear(**lost(4))
+    assert LOST in alarms(state)
+    assert currents(state) == (0, 0)
+
+
+def test_after_a_garbled_frame_another_cell_is_still_ignored_once() -> None:
+    bench = settled()
+    bench.hear(**lost(8))
+    state = bench.hear(**lost(1))
+    assert alarms(state) == set()
+    assert currents(state) == (50, 100)
 
 
 def test_three_cells_at_once_are_cells_and_no_garbage() -> None:

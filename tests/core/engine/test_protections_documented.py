@@ -5,7 +5,7 @@
 
 import os
 
-from cellwarden.engine.plausibility import ESSENTIALS, Essential
+from cellwarden.engine.essentials import ESSENTIALS, Essential
 from cellwarden.engine.protection import Protection, Row
 from cellwarden.model import quantity_text
 from support.packs import parameters
