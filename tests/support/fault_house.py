@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cellwarden.engine import Engine, EngineSettings
-from cellwarden.model import PackState, preset
+from cellwarden.model import NO_INPUTS, ExternalMeasurement, Inputs, PackState, preset
 from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack
 from cellwarden_hardware.simulator.pack_faults import FaultyPack, PackFaults
 
@@ -63,6 +63,10 @@ class FaultHouse:
         """Whether load and charger keep to the limits."""
         self.demand_a: float | None = None
         """In place of what the operation asks for."""
+        self.every_s = 1.0
+        """Between polls."""
+        self.seen_v: float | None = None
+        """What an inverter measures; None: there is none."""
         self.run(operation.warm_up_s)
         self.states.clear()
 
@@ -76,15 +80,22 @@ class FaultHouse:
 
     def run(self, seconds: int) -> list[PackState]:
         """Let seconds pass and return every state of them."""
-        for _ in range(seconds):
-            self.second()
-        return self.states[-seconds:] if seconds else []
+        before = len(self.states)
+        for _ in range(round(seconds / self.every_s)):
+            self.poll()
+        return self.states[before:]
 
-    def second(self) -> None:
-        self.now_s += 1.0
-        self.pack.step(1.0, self._demand_a())
+    def poll(self) -> None:
+        self.now_s += self.every_s
+        self.pack.step(self.every_s, self._demand_a())
         reading = self.pack.read(self.now_s)
-        self.memory, state = self.engine.step(self.memory, reading, self.now_s)
+        inputs = NO_INPUTS
+        if self.seen_v is not None:
+            told = ExternalMeasurement(
+                source="inverter", voltage_v=self.seen_v, current_a=None, heard_s=self.now_s
+            )
+            inputs = Inputs(external=(told,))
+        self.memory, state = self.engine.step(self.memory, reading, self.now_s, inputs=inputs)
         self.states.append(state)
 
     def _demand_a(self) -> float:

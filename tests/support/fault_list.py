@@ -1,19 +1,18 @@
 """The faults to survive, F1 to F50: what is done to a pack, and what must happen, how soon.
 
-Each row is tried in every operation that it names. Faults of files, links, writes and of the bank
-are shown by tests of their own, which the row names.
+Each row is tried in every operation, or says why it cannot be seen there. Faults of files, links,
+writes and of the bank are shown by tests of their own, which the row names.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cellwarden.model import AlarmKind, PackPhase, PackState, Severity
 from support.fault_house import CCL_A, DCL_A, OPERATIONS, FaultHouse
 
 ALL = tuple(OPERATIONS)
-FLOWING = ("charging", "discharging", "cold")
-STEPPING = ("charging", "discharging")
-"""Where the load steps by more than 0.1 C."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,7 @@ class Must:
     rule: str = ""
     """A limit names this rule."""
     lost: bool = False
+    most_charge_a: float | None = None
     quiet: bool = False
     """Nothing trips that would not trip without the fault, and the SoC stays what it is."""
 
@@ -49,11 +49,22 @@ class Must:
             and not (self.no_discharge and limits.dcl_a > 0)
             and not (self.half and (limits.ccl_a > CCL_A / 2 or limits.dcl_a > DCL_A / 2))
             and (not self.rule or self.rule in {r.rule for r in limits.discharge_current.reasons})
+            and (self.most_charge_a is None or limits.ccl_a <= self.most_charge_a)
             and not (self.lost and state.phase is not PackPhase.LOST)
         )
 
 
+NO_STEP = "no step of 0.1 C that the voltage must answer"
 BOTH = {"no_charge": True, "no_discharge": True}
+
+
+class Otherwise(NamedTuple):
+    """What is otherwise in one operation."""
+
+    why: str
+    shows: Must | None = None
+    """None: the fault cannot be seen there, and the reason says why."""
+    within_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +76,35 @@ class Fault:
     must: str
     """For people."""
     within_s: int = 3
-    operations: tuple[str, ...] = ALL
+    otherwise: Mapping[str, Otherwise] = field(default_factory=dict)
+    """By operation."""
     inject: Callable[[FaultHouse], None] | None = None
     shows: Must | None = None
     elsewhere: tuple[str, ...] = ()
     """Tests that show it, where it is none of a pack's values."""
     later: str = ""
     """Why nothing shows it yet."""
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Those in which it is tried."""
+        if self.inject is None:
+            return ()
+        seen = (op for op in ALL if op not in self.otherwise or self.otherwise[op].shows)
+        return tuple(seen)
+
+    def must_show(self, operation: str) -> tuple[Must, int]:
+        """Return what must be so in an operation, and within how many s."""
+        other = self.otherwise.get(operation)
+        if other is not None and other.shows is not None:
+            return other.shows, other.within_s
+        assert self.shows is not None
+        return self.shows, self.within_s
+
+
+def not_in(why: str, *operations: str) -> dict[str, Otherwise]:
+    """Return operations in which a fault cannot be seen, and why."""
+    return dict.fromkeys(operations, Otherwise(why))
 
 
 def switch(**faults: object) -> Callable[[FaultHouse], None]:
@@ -141,10 +174,63 @@ def _slow_bms(house: FaultHouse) -> None:
 
 def _charger_ignores(house: FaultHouse) -> None:
     """Charge in the cold, which the engine forbids and this BMS allows."""
-    house.pack.pack.set_parameter("charge_undertemperature_c", -30.0)
-    house.pack.pack.set_parameter("charge_undertemperature_recovery_c", -20.0)
-    house.run(10)
+    pack = house.pack.pack
+    pack.set_parameter("charge_undertemperature_recovery_c", -20.0)
+    pack.set_parameter("charge_undertemperature_c", -30.0)
+    pack.ambient_c = pack.battery.temperature_c = -8.0
     load(20.0)(house)
+
+
+def _warmer(by_k: float) -> Callable[[FaultHouse], None]:
+    """Let T1 tell so much more than the pack has."""
+
+    def inject(house: FaultHouse) -> None:
+        house.faults.sensor_reads_c = (1, house.pack.pack.battery.temperature_c + by_k)
+
+    return inject
+
+
+def _restart(record_of: Callable[[dict[str, object]], object] = lambda r: r) -> Callable[..., None]:
+    """Save and start again, as after a power cut of two seconds."""
+
+    def inject(house: FaultHouse) -> None:
+        record = json.loads(json.dumps(house.engine.record(house.memory, house.now_s)))
+        house.now_s += 2.0
+        try:
+            house.memory = house.engine.restore(record_of(record), house.now_s, 2.0)  # type: ignore[arg-type]
+        except ValueError:
+            house.memory = house.engine.start(house.now_s)
+
+    return inject
+
+
+def _restart_while_tripped(house: FaultHouse) -> None:
+    house.faults.cell_reads_v = ((2, 3.68), (9, 2.60))
+    house.run(5)
+    house.faults.cell_reads_v = ()
+    _restart()(house)
+
+
+def _slow_poll(house: FaultHouse) -> None:
+    """Ask every 2.5 s only, and overload."""
+    house.every_s = 2.5
+    _slow_bms(house)
+
+
+def _noisy_threshold(house: FaultHouse) -> None:
+    """A cell around its limit, up and down with every reading."""
+    for n in range(60):
+        house.faults.cell_reads_v = ((5, 3.604 if n % 5 else 3.596),)
+        house.run(1)
+    house.faults.cell_reads_v = ()
+
+
+def _witness(house: FaultHouse) -> None:
+    """The BMS counts no runtime and repeats itself; an inverter sees the voltage rise."""
+    house.faults.frozen = True
+    house.seen_v = 53.0
+    house.run(70)
+    house.seen_v = 53.4
 
 
 def _sunny_frost(house: FaultHouse) -> None:
@@ -182,22 +268,33 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=1, what="one cell frozen while current flows",
         must="named from its standing still beside the others; both limits at half",
-        within_s=60, operations=FLOWING, inject=switch(frozen_cell=5),
-        shows=Must(kind=_K.IMPLAUSIBLE_DATA, half=True),
+        within_s=60, otherwise=not_in("no cell moves at rest, whether frozen or not", "idle"),
+        inject=switch(frozen_cell=5), shows=Must(kind=_K.IMPLAUSIBLE_DATA, half=True),
     ),
     Fault(
-        number=2, what="all values frozen, frames still coming, current flowing",
+        number=2, what="all values frozen, frames still coming",
         must="the pack counts as lost: nothing allowed", within_s=66,
-        operations=("charging", "discharging", "full", "empty", "cold"),
+        otherwise={
+            "idle": Otherwise(
+                "only the BMS's own clock stands still then", Must(lost=True, **BOTH), 190
+            )
+        },
         inject=switch(frozen=True), shows=Must(lost=True, **BOTH),
     ),
     Fault(
-        number=2, what="all values frozen at rest, the BMS's clock too",
-        must="the pack counts as lost: nothing allowed", within_s=190, operations=("idle",),
-        inject=switch(frozen=True), shows=Must(lost=True, **BOTH),
+        number=2, what="all values frozen at rest, by a BMS that tells no runtime",
+        must="the pack counts as lost once an inverter measures that the voltage moved",
+        within_s=5,
+        otherwise=not_in("the row above: current flows", *(op for op in ALL if op != "idle")),
+        inject=_witness, shows=Must(lost=True, **BOTH),
     ),
     Fault(
         number=3, what="no frames", must="nothing allowed; comes back by itself", within_s=10,
+        otherwise={
+            "starting": Otherwise(
+                "it never answered", Must(kind=_K.BMS_LOST, severity=_W, **BOTH), 10
+            )
+        },
         inject=switch(silent=True), shows=Must(kind=_K.BMS_LOST, lost=True, **BOTH),
     ),
     Fault(
@@ -222,7 +319,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=6, what="a sense wire is open",
         must="code 9, no balancing; half of the limits while the mean of the pair is safe",
-        within_s=2, inject=switch(open_wire=6),
+        within_s=2,
+        otherwise={
+            "starting": Otherwise(
+                "a wire that was open before looks like two failed cells: both stop, for good",
+                Must(kind=_K.CELL_FAILURE, **BOTH), 2,
+            )
+        },
+        inject=switch(open_wire=6),
         shows=Must(kind=_K.BALANCE_WIRE_OPEN, no_balancing=True, half=True),
     ),
     Fault(
@@ -237,13 +341,33 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=9, what="a bad busbar of 2 mΩ",
         must="named; less current, so that the joint stays cool; not balanced away",
-        within_s=300, operations=STEPPING, inject=switch(busbar_ohm=(8, 0.002)),
+        within_s=300,
+        otherwise={
+            **not_in("no current flows through it", "idle"),
+            **not_in("less than 0.1 C flows: it stays cool, and the diagnosis finds it", "full"),
+            **not_in("cold cells have five times the resistance: found when warm", "cold"),
+        },
+        inject=switch(busbar_ohm=(8, 0.002)),
         shows=Must(rule="heat in a joint"),
     ),
     Fault(
         number=10, what="one cell measured 20 mV too high",
-        must="nothing trips; the planner of the balancer rests on charge, not on this",
-        within_s=120, operations=("charging", "discharging", "idle", "empty", "cold"),
+        must="named, as it stepped alone; no longer balanced, nothing else changes",
+        within_s=12,
+        otherwise={
+            **not_in(
+                "the balancer works, and a step may be its own: named if it comes while it rests",
+                "balancing", "full",
+            ),
+            **not_in("it was so before: the planner of the balancer rests on charge", "starting"),
+        },
+        inject=switch(cell_offset_v=(3, 0.020)),
+        shows=Must(kind=_K.IMPLAUSIBLE_DATA, severity=_W, no_balancing=True),
+    ),
+    Fault(
+        number=10, what="one cell measured 20 mV too high, from the start or while balancing",
+        must="nothing trips, and the SoC stays what it is", within_s=120,
+        otherwise=not_in("the row above", *(o for o in ALL if o not in ("balancing", "starting"))),
         inject=switch(cell_offset_v=(3, 0.020)), shows=Must(quiet=True),
     ),
     Fault(
@@ -258,12 +382,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=12, what="current stuck at 0 while the load steps",
         must="it is no longer believed; both limits at half, SoC band grows", within_s=60,
-        operations=STEPPING, inject=switch(current_reads_a=0.0),
+        otherwise=not_in(NO_STEP, "idle", "full", "empty", "balancing"),
+        inject=switch(current_reads_a=0.0),
         shows=Must(kind=_K.CURRENT_SENSOR, half=True),
     ),
     Fault(
         number=13, what="current of the wrong sign", must="wiring fault, both stop", within_s=60,
-        operations=STEPPING, inject=switch(current_reversed=True),
+        otherwise=not_in(NO_STEP, "idle", "full", "empty", "balancing"),
+        inject=switch(current_reversed=True),
         shows=Must(kind=_K.WIRING, **BOTH),
     ),
     Fault(
@@ -278,13 +404,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=16, what="a load pulsed around the limit", must="trips by its heat (I²t)",
-        within_s=10, operations=("discharging",), inject=_pulsed_overload,
+        within_s=10, inject=_pulsed_overload,
         shows=Must(kind=_K.DISCHARGE_OVERCURRENT, severity=_P, no_discharge=True),
     ),
     Fault(
         number=17, what="an overload that stays",
         must="trips, is released three times, then stays until somebody releases it",
-        within_s=33, operations=("discharging",), inject=_slow_bms,
+        within_s=33, inject=_slow_bms,
         shows=Must(kind=_K.DISCHARGE_OVERCURRENT, severity=_P, no_discharge=True),
         elsewhere=(
             "tests/core/engine/test_overload.py::test_a_load_that_stays_latches_after_three_releases",
@@ -296,38 +422,46 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=18, what="a fourth short circuit within ten minutes",
-        must="stays until somebody releases it", within_s=1, operations=("idle",),
-        inject=_shorts, shows=Must(kind=_K.SHORT_CIRCUIT, **BOTH),
+        must="stays until somebody releases it", within_s=1, inject=_shorts,
+        shows=Must(kind=_K.SHORT_CIRCUIT, **BOTH),
     ),
     Fault(
         number=19, what="T1 vanishes", must="a fault, not a sensor that was never fitted",
-        within_s=5, inject=switch(sensor_reads_c=(1, None)),
+        within_s=5,
+        otherwise=not_in("a sensor that never told anything was never fitted (R25)", "starting"),
+        inject=switch(sensor_reads_c=(1, None)),
         shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
     ),
     Fault(
-        number=19, what="T1 shorted or open (-60 °C)", must="not believed, T2 rules",
-        within_s=5, inject=switch(sensor_reads_c=(1, -60.0)),
+        number=19, what="T1 open (-60 °C)", must="not believed, T2 rules", within_s=5,
+        otherwise=not_in("to a BMS an open sensor and none are the same (R25)", "starting"),
+        inject=switch(sensor_reads_c=(1, -60.0)),
+        shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
+    ),
+    Fault(
+        number=19, what="T1 shorted (180 °C)", must="not believed, T2 rules", within_s=5,
+        inject=switch(sensor_reads_c=(1, 180.0)),
         shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
     ),
     Fault(
         number=19, what="T1 steps by 30 K", must="both differ: warning, the worse one rules",
-        within_s=10, operations=("charging", "discharging", "idle", "full", "empty"),
-        inject=switch(sensor_reads_c=(1, 55.5)),
+        within_s=10, inject=_warmer(30.5),
         shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W, no_charge=True),
     ),
     Fault(
         number=19, what="every battery sensor vanishes", must="charging stops", within_s=5,
+        otherwise=not_in("a sensor that never told anything was never fitted (R25)", "starting"),
         inject=switch(sensors_lost=True),
         shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_P, no_charge=True),
     ),
     Fault(
         number=20, what="T1 and T2 differ by 25 K", must="warning, the worse one rules",
-        within_s=10, operations=("charging", "discharging", "idle", "full", "empty"),
-        inject=switch(sensor_reads_c=(1, 0.0)),
+        within_s=10, inject=_warmer(25.0),
         shows=Must(kind=_K.TEMPERATURE_SENSOR, severity=_W),
     ),
     Fault(
         number=21, what="the MOSFET sensor vanishes", must="both limits at half", within_s=5,
+        otherwise=not_in("a sensor that never told anything was never fitted (R25)", "starting"),
         inject=switch(mos_sensor_lost=True), shows=Must(kind=_K.TEMPERATURE_SENSOR, half=True),
     ),
     Fault(
@@ -348,17 +482,21 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=24, what="a cell just below shutdown voltage",
-        must="no discharge, at most 0.05 C of charge",
+        must="no discharge, at most 0.05 C of charge", within_s=3,
+        inject=switch(cell_reads_v=((4, 2.45),)),
+        shows=Must(kind=_K.SHUTDOWN, no_discharge=True, most_charge_a=5.0),
         elsewhere=(f"{_LIMITS}::test_a_deeply_discharged_cell_is_charged_gently_or_not_at_all",),
     ),
     Fault(
         number=25, what="MOSFETs commanded off conduct on",
         must="highest alarm, both 0, until somebody releases it", within_s=25,
-        operations=STEPPING, inject=_weld, shows=Must(kind=_K.FET_STUCK, severity=_P, **BOTH),
+        otherwise=not_in("nothing flows, and so nothing shows; seen as soon as it does", "idle"),
+        inject=_weld, shows=Must(kind=_K.FET_STUCK, severity=_P, **BOTH),
     ),
     Fault(
         number=26, what="a MOSFET stays off although its switch is on", must="warning",
-        within_s=12, operations=("charging", "discharging", "idle", "empty"),
+        within_s=12,
+        otherwise=not_in("charging is blocked by the cold: it is off for a reason", "cold"),
         inject=switch(charge_fet_dead=True), shows=Must(kind=_K.FET_STUCK, severity=_W),
     ),
     Fault(
@@ -366,7 +504,8 @@ FAULTS: tuple[Fault, ...] = (
         must="three tries, then a fault", later="no device that is read tells of its precharge",
     ),
     Fault(
-        number=28, what="the balancer does not stop", must="alarm within a minute",
+        number=28, what="the balancer does not stop", must="alarm within a minute", within_s=63,
+        inject=switch(balancer_stuck=True), shows=Must(kind=_K.BALANCER),
         elsewhere=("tests/core/engine/test_leaks.py",),
     ),
     Fault(
@@ -392,7 +531,9 @@ FAULTS: tuple[Fault, ...] = (
         within_s=60, inject=_repeat, shows=Must(quiet=True),
     ),
     Fault(
-        number=32, what="poll rate from 0.1 s to 30 s", must="the same decisions",
+        number=32, what="poll rate from 0.1 s to 30 s", must="the same decisions", within_s=33,
+        inject=_slow_poll,
+        shows=Must(kind=_K.DISCHARGE_OVERCURRENT, severity=_P, no_discharge=True),
         elsewhere=(f"{_PROTECTION}::test_the_poll_rate_does_not_change_when_an_overcurrent_trips",),
     ),
     Fault(
@@ -401,7 +542,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=34, what="state of another pack, corrupt, or from the future",
-        must="refused, fresh start, said so",
+        must="refused, fresh start, said so", within_s=30,
+        inject=_restart(lambda record: {**record, "pack": "another"}), shows=Must(quiet=True),
         elsewhere=(f"{_STORE}::test_a_damaged_file_is_put_aside_and_said_so",),
     ),
     Fault(
@@ -413,6 +555,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=36, what="restart during a trip", must="trip and remaining time survive",
+        inject=_restart_while_tripped, shows=Must(kind=_K.CELL_FAILURE, **BOTH),
         elsewhere=(f"{_ENGINE}::test_a_trip_survives_a_restart_with_its_remaining_time",),
     ),
     Fault(
@@ -445,7 +588,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=40, what="a charger ignores 0 A", must="alarm, charge MOSFET to be opened",
-        within_s=40, operations=("cold",), inject=_charger_ignores,
+        within_s=42, inject=_charger_ignores,
         shows=Must(kind=_K.CHARGER_IGNORES_LIMIT, no_charge=True),
     ),
     Fault(
@@ -455,6 +598,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=42, what="the BMS says 0 % or 100 % against the voltage",
         must="voltages rule; its SoC changes no limit", within_s=60,
+        otherwise=not_in("nothing else is known yet: counting begins with it", "starting"),
         inject=switch(soc_reads_percent=0.0), shows=Must(quiet=True),
     ),
     Fault(
@@ -472,6 +616,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=45, what="a garbage frame with a right checksum",
         must="raises no limit; one is enough to lower, two must agree to raise", within_s=60,
+        otherwise={
+            "starting": Otherwise(
+                "there is nothing to hold it against; but no limit rises by one frame",
+                Must(**BOTH), 1,
+            )
+        },
         inject=once(garbage=True), shows=Must(quiet=True),
     ),
     Fault(
@@ -498,7 +648,7 @@ FAULTS: tuple[Fault, ...] = (
         elsewhere=(f"{_CONTROLLER}::test_no_burst_of_cycles_after_a_pause",),
     ),
     Fault(
-        number=50, what="-25 °C with sun", must="no charging", within_s=5, operations=("cold",),
+        number=50, what="-25 °C with sun", must="no charging", within_s=5,
         inject=_sunny_frost, shows=Must(no_charge=True),
     ),
 )  # fmt: skip

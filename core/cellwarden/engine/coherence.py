@@ -46,6 +46,8 @@ FROZEN_V = 0.005
 """The mean cell moved by this much, and one cell did not by a millivolt (F1)."""
 FROZEN_S = 10.0
 FROZEN_READINGS = 5
+LEAST_CELLS = 4
+"""With fewer there are none between the ends."""
 ANCHOR_S = 120.0
 """A new comparison begins after this time."""
 FROZEN_K = 10.0
@@ -91,7 +93,7 @@ class Still(NamedTuple):
     unmoved: tuple[int, ...] = ()
     """Cells that had the anchor's voltage in every reading since."""
     low_v: float = 0.0
-    """Lowest and highest sum of the cells since."""
+    """Lowest and highest sum since, of all cells but the highest and the lowest."""
     high_v: float = 0.0
     readings: int = 0
     frozen: tuple[int, ...] = ()
@@ -133,6 +135,7 @@ class Coherence:
 
     def __init__(self, cells: int, design_ah: float) -> None:
         self._cells = cells
+        self._inner = cells if cells < LEAST_CELLS else cells - 2
         self._step_a = STEP_C * design_ah
         self._still_a = STILL_C * design_ah
         self._numb_a = NUMB_C * design_ah
@@ -279,8 +282,8 @@ class Coherence:
     def _stand(self, still: Still, view: View) -> Still:
         reading = view.reading
         still = _sensors(still, reading.temperatures_c)
-        cells, sum_v = reading.cell_voltages_v, view.cell_sum_v
-        if sum_v is None:
+        cells, inner_v = reading.cell_voltages_v, _inner_sum_v(view)
+        if inner_v is None:
             return still
         heard_s, anchor = reading.heard_s, still.anchor
         old = heard_s - still.since_s > ANCHOR_S and not still.frozen
@@ -289,17 +292,17 @@ class Coherence:
                 anchor=cells,
                 since_s=heard_s,
                 unmoved=tuple(range(len(cells))),
-                low_v=sum_v,
-                high_v=sum_v,
+                low_v=inner_v,
+                high_v=inner_v,
                 readings=0,
                 frozen=(),
             )
         unmoved = tuple([n for n in still.unmoved if cells[n] == anchor[n]])
-        low_v = min(sum_v, still.low_v)
-        high_v = max(sum_v, still.high_v)
+        low_v = min(inner_v, still.low_v)
+        high_v = max(inner_v, still.high_v)
         frozen: tuple[int, ...] = ()
         if (
-            high_v - low_v >= FROZEN_V * self._cells
+            high_v - low_v >= FROZEN_V * self._inner
             and still.readings >= FROZEN_READINGS
             and heard_s - still.since_s >= FROZEN_S
             and 2 * len(unmoved) < self._cells
@@ -316,6 +319,16 @@ class Coherence:
             still.sensors_c,
             still.frozen_sensors,
         )
+
+
+def _inner_sum_v(view: View) -> float | None:
+    """Return the sum of the cells between the ends: one cell alone must not move it."""
+    sum_v, highest, lowest = view.cell_sum_v, view.cell_max, view.cell_min
+    if sum_v is None or highest is None or lowest is None:
+        return None
+    if len(view.reading.cell_voltages_v) < LEAST_CELLS:
+        return sum_v
+    return sum_v - highest.voltage_v - lowest.voltage_v
 
 
 def _sensors(still: Still, sensors: Values) -> Still:

@@ -23,6 +23,8 @@ SIGMA_MAX = 30.0
 """% that know nothing: close to an even spread over 0..100."""
 SIGMA_RETAKE = 20.0
 """Once the estimate is this uncertain the BMS's own SoC is taken instead (ours)."""
+SIGMA_EMPTY_MOST = 15.0
+"""However hard it was discharged, a pack that tripped is not what its BMS believes instead."""
 SIGMA_TRUSTED = 4.0
 """What a BMS that its owner trusts is off by (ours)."""
 SIGMA_BMS = 15.0
@@ -224,7 +226,7 @@ class SocCounter:
             if self._estimator.trusted and 100 * estimate.pack.sigma < SURE:
                 return replace(gauge, full=False)
             rate_c = abs(gauge.current_a or 0.0) / self._design_ah
-            sigma = SIGMA_EMPTY + SIGMA_EMPTY_PER_C * rate_c
+            sigma = min(SIGMA_EMPTY + SIGMA_EMPTY_PER_C * rate_c, SIGMA_EMPTY_MOST)
             estimate = self._estimator.anchor(estimate, 0.0, sigma / 100)
         return replace(
             gauge,

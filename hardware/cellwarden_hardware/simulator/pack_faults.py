@@ -55,6 +55,10 @@ class PackFaults:
     """Both MOSFETs conduct whatever the BMS commands and reports."""
     charge_fet_dead: bool = False
     """It reads off although its switch is on."""
+    balancer_stuck: bool = False
+    """It balances with its switch off."""
+    clockless: bool = False
+    """The BMS tells no runtime."""
     settings: dict[str, float] | None = None
     """What the BMS says that it is set to."""
     cells_told: int | None = None
@@ -197,6 +201,10 @@ def _pack(
         changes["alarms"] = (_SHORT,)
     if faults.charge_fet_dead:
         changes["charge_fet_on"] = False
+    if faults.balancer_stuck:
+        changes |= {"balancing": True, "balance_switch_on": False, "balance_current_a": 1.0}
+    if faults.clockless:
+        changes["runtime_s"] = None
     told = {
         "settings": faults.settings,
         "capacity_ah": faults.capacity_reads_ah,

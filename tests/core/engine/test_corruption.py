@@ -51,15 +51,18 @@ class Truth:
 @st.composite
 def truths(draw: st.DrawFn) -> Truth:
     kind = draw(st.sampled_from(KINDS))
-    p, rate_a = kind.parameters, kind.capacity_ah
+    p = kind.parameters
     place_v = draw(st.sampled_from([p.cell_overvoltage_v, p.cell_undervoltage_v, kind.usual_v]))
     place_c = draw(st.sampled_from([p.charge_overtemperature_c, p.charge_undertemperature_c, 25.0]))
+    # A pack that is charged does not sink, nor does one rise that is discharged.
+    per_s_v = draw(st.sampled_from([0.0, 0.0, 0.0005, -0.0005, 0.003, -0.003]))
+    current_c = draw(st.sampled_from([0.0, 0.2, 0.3]))
     return Truth(
         kind=kind,
         cell_v=place_v + draw(st.sampled_from([-0.1, -0.03, -0.005, 0.0, 0.005, 0.03])),
-        per_s_v=draw(st.sampled_from([0.0, 0.0, 0.0005, -0.0005, 0.003, -0.003])),
+        per_s_v=per_s_v,
         spread_v=draw(st.sampled_from([0.0, 0.004, 0.02])),
-        current_a=draw(st.sampled_from([0.0, 0.2 * rate_a, -0.3 * rate_a])),
+        current_a=math.copysign(current_c * kind.capacity_ah, per_s_v),
         sensor_c=place_c + draw(st.sampled_from([-3.0, -0.5, 0.0, 0.5, 3.0])),
         per_s_c=draw(st.sampled_from([0.0, 0.1, -0.1])),
         mos_c=draw(st.sampled_from([30.0, 66.0, 72.0, 76.0])),
@@ -115,11 +118,12 @@ def check_no_less_safe(true: list[PackState], told: list[PackState], *, late: in
 
 
 def check_estimates(true: list[PackState], told: list[PackState]) -> None:
-    for state, truly in zip(told, true, strict=True):
-        assert state.soc_percent is not None
-        assert truly.soc_percent is not None
-        assert abs(state.soc_percent - truly.soc_percent) <= 0.6
-        assert math.isfinite(state.soc_percent)
+    for n, state in enumerate(told):
+        soc = state.soc_percent
+        assert soc is not None
+        # What is true anyway, such as full, may be known one reading sooner.
+        truly = [s.soc_percent for s in true[n : n + 2] if s.soc_percent is not None]
+        assert min(abs(soc - true_soc) for true_soc in truly) <= 0.6
 
 
 @settings(max_examples=20)

@@ -267,6 +267,16 @@ def test_while_the_cells_are_unknown_full_is_not_judged() -> None:
     assert bench.memory.gauge.full
 
 
+@pytest.mark.parametrize("current_a", [-40.0, -100.0, -400.0])
+def test_a_pack_that_trips_empty_is_so_however_hard_it_was_discharged(current_a: float) -> None:
+    """The BMS goes on to say 60 %."""
+    bench = Bench()
+    bench.settle(20, current_a=-30.0, **all_cells(2.75))
+    for _ in range(20):
+        bench.hear(current_a=current_a, **all_cells(2.68))
+    assert bench.state.soc_percent < 1
+
+
 def test_charge_is_counted_by_a_shunt_where_there_is_one() -> None:
     bench = Bench()
     bench.hear(current_a=0.0)
