@@ -44,6 +44,8 @@ class Lone(NamedTuple):
 
     def later(self, by_s: float) -> "Lone":
         """Return it as if everything had happened `by_s` later (F30)."""
+        if self is BUSY:
+            return self
         quiet_s = None if self.quiet_s is None else self.quiet_s + by_s
         return self._replace(quiet_s=quiet_s, since_s=self.since_s + by_s)
 
