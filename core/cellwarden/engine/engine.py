@@ -144,7 +144,11 @@ class Engine:
             return memory
         alarms = memory.alarms
         alarms = alarm_lists.gather(
-            self._protection.release(watches), alarms.missing, alarms.device, alarms.lost
+            self._protection.release(watches),
+            alarms.missing,
+            alarms.device,
+            alarms.lost,
+            alarms.own,
         )
         insight = memory.insight
         news = (*insight.news, f"released by {who}: {', '.join(latched)}")
