@@ -4,6 +4,8 @@ A data sheet's points are laid on an even grid that reaches beyond 0 and 1: a ce
 has a surface that is fuller or emptier than its mean, and the filter looks there.
 """
 
+from functools import lru_cache
+
 from cellwarden.model.catalog import Curve, interpolate
 
 PER_POINT = 0.005
@@ -12,19 +14,24 @@ BEYOND = 0.15
 _ROOT3 = 3.0**0.5
 
 
+@lru_cache(maxsize=16)  # packs of one make share it
+def _grid(points: Curve) -> tuple[float, ...]:
+    low_slope, high_slope = _slope(points[:2]), _slope(points[-2:])
+    beyond = round(BEYOND / PER_POINT)
+    count = round(1 / PER_POINT)
+    return tuple(
+        interpolate(points, 100 * n * PER_POINT)
+        + min(n, 0) * PER_POINT * low_slope
+        + max(n - count, 0) * PER_POINT * high_slope
+        for n in range(-beyond, count + beyond + 1)
+    )
+
+
 class OcvCurve:
     """Volts by SoC 0..1."""
 
     def __init__(self, points: Curve) -> None:
-        low_slope, high_slope = _slope(points[:2]), _slope(points[-2:])
-        beyond = round(BEYOND / PER_POINT)
-        count = round(1 / PER_POINT)
-        self._volts = tuple(
-            interpolate(points, 100 * n * PER_POINT)
-            + min(n, 0) * PER_POINT * low_slope
-            + max(n - count, 0) * PER_POINT * high_slope
-            for n in range(-beyond, count + beyond + 1)
-        )
+        self._volts = _grid(points)
         self._last = len(self._volts) - 2
         self._soc_of_v = tuple((v, s) for s, v in points)
 

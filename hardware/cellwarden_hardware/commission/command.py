@@ -12,9 +12,9 @@ from cellwarden.errors import ConfigError
 from cellwarden.hooks import CommandKind
 from cellwarden.model import CHEMISTRIES, HardwareModel, Parameters
 from cellwarden.model.catalog import board_named
-from cellwarden.repair.checklist import Judged, Result
 
 if TYPE_CHECKING:
+    from cellwarden.repair.checklist import Judged
     from cellwarden_hardware.commission.guide import Sitting
 
 
@@ -118,8 +118,9 @@ def _board(model: str) -> HardwareModel | None:
         return None
 
 
-def _emulated(note: Callable[[Judged], None], document: Mapping[str, object], pack: str) -> None:
+def _emulated(note: Callable[["Judged"], None], document: Mapping[str, object], pack: str) -> None:
     """Let each protection act on an emulated pack with the settings of this one."""
+    from cellwarden.repair.checklist import Judged, Result  # noqa: PLC0415  # only when it runs
     from cellwarden_hardware.commission.trials import run_trials  # noqa: PLC0415
 
     bank = document.get("bank")
