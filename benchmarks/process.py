@@ -177,7 +177,8 @@ async def _advance(bank: SimulatedBank) -> None:
 
 @contextlib.contextmanager
 def _started(command: list[str], folder: Path) -> Iterator[Lines]:
-    process = Lines(command, log=folder / "log")
+    # As the service of a GX starts it.
+    process = Lines(command, log=folder / "log", env={"MALLOC_ARENA_MAX": "1"})
     try:
         yield process
     finally:

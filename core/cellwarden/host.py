@@ -5,7 +5,6 @@ Nothing else touches pluggy: each hook is called from exactly one typed function
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -165,6 +164,8 @@ def choose(what: str, name: str, kinds: dict[str, Any], host: Host) -> Any:
     try:
         return kinds[name]
     except KeyError:
+        from difflib import get_close_matches  # noqa: PLC0415  # for mistakes
+
         near = get_close_matches(name, kinds, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         there_are = f"available: {', '.join(sorted(kinds)) or 'none'}"

@@ -11,7 +11,6 @@ import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from cellwarden import __version__
@@ -131,6 +130,8 @@ def _command(name: str) -> "CommandKind | None":
     added = _added()
     if name in added:
         return added[name]
+    from difflib import get_close_matches  # noqa: PLC0415  # for mistakes
+
     names = sorted({*BUILT_IN, *added})
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""

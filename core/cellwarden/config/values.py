@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -112,6 +111,8 @@ def number_text(value: float) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?`, or nothing where no known name is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # for mistakes
+
     spelled = {word.lower(): word for word in known}
     lower = name.lower()
     near = get_close_matches(lower, spelled, n=1) or [

@@ -7,7 +7,6 @@ them, and ordered so that no state on the way breaks a rule that the device kept
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 
 from cellwarden.errors import CommandRefused
 from cellwarden.model import (
@@ -196,6 +195,8 @@ def bounds_of(
 def _not_writable(name: str, table: Mapping[str, Setting]) -> str:
     spec = _SPECS.get(name)
     if spec is None:
+        from difflib import get_close_matches  # noqa: PLC0415  # for mistakes
+
         near = get_close_matches(name, table, n=1)
         return f"there is no parameter {name!r}" + (f"; did you mean {near[0]}?" if near else "")
     if not table:

@@ -29,7 +29,7 @@ FOLDER = "record"
 KEPT_FOLDER = "record-kept"
 PART_S = 600.0
 """Real s that one file holds."""
-GATHER_S = 5.0
+GATHER_S = 2.0
 """Real s for which events are gathered: waking the thread costs more than its work."""
 BEFORE_PARTS = 2
 """Files before the one with the alarm that are kept with it: at least ten minutes."""
@@ -39,7 +39,7 @@ KEPT = 5
 KEEP_EVERY_S = 1800.0
 """A second alarm within this time is seen in the same copy or not at all: it is flash."""
 WAITING = 60
-"""Batches that may wait for the thread: five minutes."""
+"""Batches that may wait for the thread: two minutes."""
 
 Event = Step | Decision
 

@@ -8,7 +8,7 @@ wake-up (command 01) to a BMS that did not answer.
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellwarden.errors import LinkTimeout
 from cellwarden.hooks import DriverContext
@@ -147,9 +147,7 @@ class JkRs485:
 
     def _reading(self, reply: jk_4e57.Reply, heard_s: float) -> Reading:
         m = reply.measured
-        if self._lasting is None or self._lasting.source is not reply.settings:
-            self._lasting = _lasting(reply.settings)
-        lasting = self._lasting
+        lasting = self._lasting = _lasting(reply.settings, self._lasting)
         status = m.status_bits
         return Reading(
             pack=self._pack,
@@ -165,7 +163,7 @@ class JkRs485:
             capacity_ah=lasting.capacity_ah,
             cycles=m.cycle_count,
             cycle_charge_ah=m.cycle_charge_ah,
-            runtime_s=lasting.runtime_s,
+            runtime_s=_number(reply.settings.get("runtime")),
             charge_fet_on=None if status is None else status & _CHARGE_FET != 0,
             discharge_fet_on=None if status is None else status & _DISCHARGE_FET != 0,
             balancing=None if status is None else status & _BALANCING != 0,
@@ -182,19 +180,24 @@ class JkRs485:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lasting:
-    """What is made of the settings of a reply; as long as they last, so does this."""
+    """What is made of settings, the runtime left out; as long as they last, so does this."""
 
     source: Mapping[str, Value]
     parameters: Mapping[str, float]
     identity: Identity
     capacity_ah: float | None
-    runtime_s: float | None
     charge_switch_on: bool | None
     discharge_switch_on: bool | None
     balance_switch_on: bool | None
 
 
-def _lasting(settings: Mapping[str, Value]) -> _Lasting:
+def _lasting(settings: Mapping[str, Value], before: _Lasting | None) -> _Lasting:
+    """Return what is made of settings; what it was before, where only the board's clock went on."""
+    if before is not None:
+        if settings is before.source:
+            return before
+        if {**settings, "runtime": None} == {**before.source, "runtime": None}:
+            return replace(before, source=settings)
     parameters = {
         row.parameter: float(settings[row.name])
         for row in SETTINGS
@@ -206,7 +209,6 @@ def _lasting(settings: Mapping[str, Value]) -> _Lasting:
         identity=identity_of(settings),
         # 0 until the BMS has learned it
         capacity_ah=_number(settings.get("actual_capacity")) or None,
-        runtime_s=_number(settings.get("runtime")),
         charge_switch_on=_switch(settings.get("charge_switch")),
         discharge_switch_on=_switch(settings.get("discharge_switch")),
         balance_switch_on=_switch(settings.get("balance_switch")),
