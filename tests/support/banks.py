@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cellwarden.engine import Bank, BankMember, BankSettings, Engine, EngineSettings
-from cellwarden.model import CHEMISTRIES, NO_ORDERS, BankState, PackState
+from cellwarden.model import CHEMISTRIES, NO_ORDERS, BankState, ChargePhase, PackState
 from cellwarden_hardware.simulator.bank import SimulatedBank
-from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack
+from cellwarden_hardware.simulator.pack import MAX_STEP_S, PackDesign, SimulatedPack
 from cellwarden_hardware.simulator.profile import HomeProfile
 from support.simulated_day import heard
 
@@ -34,6 +34,12 @@ def unequal(count: int, seed: int, *, cells: int = 16, **options: object) -> lis
     return designs
 
 
+CALM_CELL_V = 3.37
+"""A LiFePO4 cell below this is far from the top, whatever flows."""
+CALM_STEP_S = 20.0
+"""Inner step of a calm bank; the smallest time constant of a cell is 40 s."""
+
+
 @dataclass
 class Seen:
     """What one cycle came to."""
@@ -53,6 +59,8 @@ class Plant:
     settings: dict[str, object] = field(default_factory=dict)
     sun: float = 1.0
     """Panels and loads, relative to what suits the bank."""
+    calm_s: float | None = None
+    """A longer cycle while the bank is calm: no pack near the top, none near its limits."""
 
     def __post_init__(self) -> None:
         packs = [SimulatedPack(d) for d in self.designs]
@@ -68,7 +76,7 @@ class Plant:
                     pack=name,
                     chemistry=pack.design.chemistry,
                     parameters=pack.bms.parameters,
-                    max_age_s=3 * self.cycle_s,
+                    max_age_s=3 * (self.calm_s or self.cycle_s),
                 )
             )
             for name, pack in zip(self.names, packs, strict=True)
@@ -85,21 +93,44 @@ class Plant:
         self.memories = [engine.start(0.0) for engine in self.engines]
         self.memory = self.bank.start(0.0)
         self.orders = NO_ORDERS
-        self.state: BankState
+        self.state: BankState | None = None
         self.silent: set[int] = set()
         self.now_s = 0.0
 
     def cycle(self) -> Seen:
         """Let one cycle pass: physics, readings, decisions, and the inverter is told."""
-        self.house.advance(self.cycle_s)
-        self.now_s += self.cycle_s
+        cycle_s = self.cycle_s
+        if self.calm_s is not None:
+            calm = self._calm()
+            cycle_s = self.calm_s if calm else self.cycle_s
+            for pack in self.house.packs:
+                pack.max_step_s = CALM_STEP_S if calm else MAX_STEP_S
+        self.house.advance(cycle_s)
+        self.now_s += cycle_s
         self.decide()
         if self.state.limits is not None:
             limits = self.state.limits
             self.house.set_limits(
-                limits.cvl_v, limits.ccl_a, limits.dcl_a, valid_s=4 * self.cycle_s
+                limits.cvl_v,
+                limits.ccl_a,
+                limits.dcl_a,
+                valid_s=4 * (self.calm_s or self.cycle_s),
             )
         return Seen(self.now_s, self.state, [p.current_a for p in self.house.packs])
+
+    def _calm(self) -> bool:
+        """Whether nothing can come near a limit within a long cycle."""
+        if self.state is None or self.state.limits is None:
+            return False
+        return all(
+            pack.cell_max is not None
+            and pack.cell_max.voltage_v < CALM_CELL_V
+            and pack.charge_phase is ChargePhase.BULK
+            and abs(current_a) < 0.6 * pack.limits.ccl_a
+            for pack, current_a in zip(
+                self.state.packs, [p.current_a for p in self.house.packs], strict=True
+            )
+        )
 
     def decide(self) -> BankState:
         """Read every pack that is not silent and decide."""
@@ -115,7 +146,8 @@ class Plant:
 
     def run(self, hours: float, each: Callable[[Seen], None] | None = None) -> Seen:
         """Run for some hours; `each` is called with what every cycle came to."""
-        for _ in range(round(hours * 3600 / self.cycle_s)):
+        end_s = self.now_s + hours * 3600
+        while self.now_s < end_s - 1e-6:
             seen = self.cycle()
             if each is not None:
                 each(seen)

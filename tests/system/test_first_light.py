@@ -22,9 +22,10 @@ COMM_FAIL = 0x08  # 0x359 byte 3 bit 3: internal communication fail
 
 
 def risen(limits: dict[str, Any]) -> bool:
-    """Whether nothing but the packs themselves holds the currents."""
+    """Whether nothing but the packs themselves holds the currents, and how they share."""
     return all(
         limits[key]["reasons"][0].endswith("current setting")
+        or "how the packs share" in limits[key]["reasons"][0]
         for key in ("charge_current", "discharge_current")
     )
 

@@ -310,10 +310,13 @@ def _tightest(carriers: Sequence[_Carrier], absent: Sequence[Reason]) -> Limit:
         gone = [r.of(r.pack, value) for r in absent]
         # A lost pack is why the limit is lower, unless a rule of the tightest pack is.
         reasons = [*gone, *reasons] if len(reasons) == 1 else [*reasons, *gone]
-    sure_a = min([c.sure_a(c.chain[0].value) for c in carriers if c.most > c.share], default=value)
-    if sure_a < (1.0 - _MEANS_NOTHING) * value:
-        value = sure_a
-        reasons.insert(0, Reason(rule=UNPROVEN, value=value, clears="load steps have shown it"))
+    doubted = [(c.sure_a(c.chain[0].value), c.name) for c in carriers if c.most > c.share]
+    if doubted:
+        sure_a, name = min(doubted)
+        if sure_a < (1.0 - _MEANS_NOTHING) * value:
+            value = sure_a
+            why = Reason(rule=UNPROVEN, value=value, pack=name, clears="load steps have shown it")
+            reasons.insert(0, why)
     for n in ranked[1 : OTHERS_TOLD + 1]:
         carrier = carriers[n]
         reasons.append(carrier.chain[0].of(carrier.name, values[n]))

@@ -136,6 +136,8 @@ class SimulatedPack:
         self.design = design
         self.board = HARDWARE_MODELS[design.board]
         self.time_s = 0.0
+        self.max_step_s = MAX_STEP_S
+        """Longest inner step; whoever simulates days of calm may take longer ones."""
         self.current_a = 0.0
         self.heater_w = 0.0
         """What the heating film gave in the last step."""
@@ -275,7 +277,7 @@ class SimulatedPack:
     @property
     def longest_step_s(self) -> float:
         """How long an inner step may be now."""
-        return CAREFUL_STEP_S if self.bms.protections.pending else MAX_STEP_S
+        return CAREFUL_STEP_S if self.bms.protections.pending else self.max_step_s
 
     def carry(self, dt_s: float, current_a: float) -> bool:
         """Carry this current, whatever the FETs say, for one inner step; True if a FET switched.
