@@ -1,9 +1,9 @@
 """A pack with faults, decided by the real engine at 1 Hz, its load and charger obeying or not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellwarden.engine import Engine, EngineSettings
-from cellwarden.model import NO_INPUTS, ExternalMeasurement, Inputs, PackState, preset
+from cellwarden.model import ExternalMeasurement, Inputs, PackState, preset
 from cellwarden_hardware.simulator.pack import PackDesign, SimulatedPack
 from cellwarden_hardware.simulator.pack_faults import FaultyPack, PackFaults
 
@@ -65,6 +65,8 @@ class FaultHouse:
         """In place of what the operation asks for."""
         self.every_s = 1.0
         """Between polls."""
+        self.doubtful: tuple[tuple[str, float], ...] = ()
+        """Parameters whose write went wrong, as the gate tells them."""
         self.seen_v: float | None = None
         """What an inverter measures; None: there is none."""
         self.run(operation.warm_up_s)
@@ -89,12 +91,12 @@ class FaultHouse:
         self.now_s += self.every_s
         self.pack.step(self.every_s, self._demand_a())
         reading = self.pack.read(self.now_s)
-        inputs = NO_INPUTS
+        inputs = Inputs(doubtful=self.doubtful)
         if self.seen_v is not None:
             told = ExternalMeasurement(
                 source="inverter", voltage_v=self.seen_v, current_a=None, heard_s=self.now_s
             )
-            inputs = Inputs(external=(told,))
+            inputs = replace(inputs, external=(told,))
         self.memory, state = self.engine.step(self.memory, reading, self.now_s, inputs=inputs)
         self.states.append(state)
 

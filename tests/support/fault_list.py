@@ -225,6 +225,11 @@ def _noisy_threshold(house: FaultHouse) -> None:
     house.faults.cell_reads_v = ()
 
 
+def _lost_write(house: FaultHouse) -> None:
+    """Somebody wished 20 A, and the device holds what it held."""
+    house.doubtful = (("charge_current_max_a", 20.0), ("charge_current_max_a", 50.0))
+
+
 def _witness(house: FaultHouse) -> None:
     """The BMS counts no runtime and repeats itself; an inverter sees the voltage rise."""
     house.faults.frozen = True
@@ -262,6 +267,7 @@ _MEMBERS = "tests/core/engine/test_bank_members.py"
 _STORE = "tests/core/runtime/test_store.py"
 _CONTROLLER = "tests/core/runtime/test_controller.py"
 _TRANSACTION = "tests/core/runtime/test_transaction.py"
+_DOUBTS = "tests/core/runtime/test_doubts.py"
 _GATE = "tests/core/runtime/test_gate.py"
 
 FAULTS: tuple[Fault, ...] = (
@@ -560,9 +566,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         number=37, what="a parameter write is lost, half applied or reads back different",
-        must="re-read, told, rolled back",
+        must="re-read, told, rolled back; the stricter of wished and held value counts",
+        within_s=2, inject=_lost_write, shows=Must(kind=_K.SETTINGS, most_charge_a=20.0),
         elsewhere=(
             f"{_TRANSACTION}::test_a_silent_refusal_rolls_back_what_was_written_before_it",
+            f"{_DOUBTS}::test_a_rolled_back_change_of_the_gate_is_in_doubt_until_it_is_written",
         ),
     ),
     Fault(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from cellwarden.engine import alarms as alarm_lists
 from cellwarden.engine import record as records
-from cellwarden.engine.alarms import Alarms
+from cellwarden.engine.alarms import Alarms, Fault
 from cellwarden.engine.coherence import Steps
 from cellwarden.engine.engine_settings import EngineSettings
 from cellwarden.engine.essentials import Missing
@@ -29,6 +29,7 @@ from cellwarden.engine.ramp import Moment
 from cellwarden.engine.rule import Scene
 from cellwarden.engine.soc import Gauge, SocCounter
 from cellwarden.engine.soc_estimator import Moved
+from cellwarden.engine.stricter import Doubtful, stricter, tightens
 from cellwarden.engine.suspects import most_current_a
 from cellwarden.engine.switching import ALL_CLOSED, Opened, switches
 from cellwarden.engine.view import View
@@ -44,6 +45,8 @@ from cellwarden.model import (
     Reason,
 )
 from cellwarden.model.insight import NO_SWITCHES
+
+UNTIL_SETTLED = "it is written, or somebody releases it"
 
 
 class Engine:
@@ -74,6 +77,9 @@ class Engine:
             ocv_v=settings.ocv_v,
         )
         self._limits = LimitDecider(settings.cell, parameters)
+        self._held_to: tuple[Doubtful, Engine] = ((), self)
+        """The engine for parameters that are in doubt, made when they come to be (F37)."""
+        self._doubts: tuple[Fault, ...] = ()
         self._report = PackReport(settings, self._soc, self._limits)
         self._over, self._under = (
             next(n for n, row in enumerate(self._protection.rows) if row.rule.name == name)
@@ -181,6 +187,8 @@ class Engine:
         `reading` is None when nothing new was heard; `inputs` is what else is known now. Never
         raises for anything a reading holds.
         """
+        if inputs.doubtful and (tight := self._tight(inputs.doubtful)) is not self:
+            return tight.step(memory, reading, now_s, link, inputs)
         if now_s < memory.at_s:
             memory = shifted(memory, now_s - memory.at_s)
         senses = memory.senses
@@ -191,6 +199,24 @@ class Engine:
             memory, state = self._heard(memory, reading, now_s, link, inputs)
             return memory, replace(state, events=(*lost.events, *state.events))
         return self._heard(memory, reading, now_s, link, inputs)
+
+    def _tight(self, doubtful: Doubtful) -> "Engine":
+        """Return the engine that works with the stricter parameters; itself if none is."""
+        told, tight = self._held_to
+        if told != doubtful:
+            own = self.settings.parameters
+            parameters = stricter(own, doubtful)
+            tight = self
+            if parameters != own:
+                tight = Engine(replace(self.settings, parameters=parameters))
+                tight._held_to = doubtful, tight
+                tight._doubts = tuple(
+                    Fault(AlarmKind.SETTINGS, f"{name} may be {value:g}", UNTIL_SETTLED)
+                    for name, value in doubtful
+                    if tightens(own, name, value)
+                )
+            self._held_to = doubtful, tight
+        return tight
 
     def _heard(
         self,
@@ -269,7 +295,7 @@ class Engine:
                 gap_s = view.reading.heard_s - before_s
             heard = Heard(view, gauge, capacity_ah, gap_s, inputs, memory.alarms, moved)
             insight = self._insights.hear(insight, heard)
-        faults = self._insights.faults(insight)
+        faults = self._insights.faults(insight) + self._doubts
         alarms = alarm_lists.renewed(
             self.pack, memory.alarms, watches, overdue, view.reading.alarms, faults, now_s
         )

@@ -35,6 +35,9 @@ class Inputs:
     acts: bool = True
     """Whether what is wanted of the heater is done; False in mode `monitor`, and where neither the
     BMS can switch it nor a relay."""
+    doubtful: tuple[tuple[str, float], ...] = ()
+    """Parameters with values that were written and did not come to be, or that the device may hold
+    instead: the strictest counts until that is settled (F37)."""
     orders: Orders = NO_ORDERS
 
 

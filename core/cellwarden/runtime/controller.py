@@ -234,7 +234,12 @@ class Controller:
         external, heater = self.outlets.reported(now_s), engine.settings.heater
         shunt_a = self._by_shunt(external)
         if heater is None:
-            return Inputs(external=external, shunt_current_a=shunt_a, orders=self.orders)
+            return Inputs(
+                external=external,
+                shunt_current_a=shunt_a,
+                doubtful=self._doubtful(engine.pack),
+                orders=self.orders,
+            )
         world, relays = self._heater_world, self._relays
         surplus = world.surplus(self.orders, self.outlets.surplus(), now_s)
         return Inputs(
@@ -244,8 +249,13 @@ class Controller:
             surplus=surplus,
             heater_relay_on=None if relays is None else relays.is_on(engine.pack),
             acts=self._actor is not None and self._actor.can_heat(engine.pack),
+            doubtful=self._doubtful(engine.pack),
             orders=self.orders,
         )
+
+    def _doubtful(self, pack: str) -> tuple[tuple[str, float], ...]:
+        """Return what a BMS may or should hold after a write that went wrong (F37)."""
+        return () if self.control_gate is None else self.control_gate.doubts.of(pack)
 
     def _decide(self) -> None:
         now_s = self.clock.now_s()

@@ -27,6 +27,7 @@ from cellwarden.model import (
     Verdict,
 )
 from cellwarden.runtime.audit import Audit, Entry, asked_text
+from cellwarden.runtime.doubts import Doubts
 from cellwarden.runtime.half_done import HalfDone
 from cellwarden.runtime.monitor_gate import MONITOR
 from cellwarden.runtime.notes import FewNotes, Noted
@@ -67,11 +68,13 @@ class ControlGate:
         """Called when the orders have changed, and whether that was a decision of weight."""
         self.switches = SwitchBook()
         """Whose each switch is that stands off."""
+        self.doubts = Doubts()
+        """What a BMS may or should hold, after a write that went wrong."""
         self.mode = mode
         self._rights = rights
         self._desks = {desk.pack: desk for desk in desks}
         self._audit = audit
-        self.half_done = HalfDone(audit, self._desks, self.ask)
+        self.half_done = HalfDone(audit, self._desks, self.ask, self.doubts)
         """What a transaction could not bring to its end."""
         self._clock = clock
         self._book = OrderBook(frozenset(self._desks))
@@ -290,6 +293,8 @@ class ControlGate:
                 self.switches.by_engine(key, now_s, on=on, was_on=was_on)
             else:
                 self.switches.by_owner(key, now_s, on=on)
+        if not request.dry_run:
+            self.doubts.note(desk.pack, outcome)
         if tame and outcome.verdict in _WROTE and outcome.steps:
             self._settings_written.note(asker, self._clock.now_s())
         if outcome.verdict is Verdict.HALF_DONE:
@@ -330,6 +335,8 @@ class ControlGate:
         released, reasons = False, []
         for desk in self._about(request.pack):
             reason = self.release(desk.pack, request.who)
+            if self.doubts.forget(desk.pack):
+                reason = None
             released |= reason is None
             if reason is not None:
                 reasons.append(f"{desk.pack}: {reason}")

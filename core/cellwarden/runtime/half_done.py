@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from cellwarden.model import SWITCHES, Outcome, Request, RequestKind, Verdict
 from cellwarden.runtime.audit import Audit, Entry
+from cellwarden.runtime.doubts import Doubts
 from cellwarden.runtime.outcomes import refused, together
 from cellwarden.runtime.writing import Desk
 
@@ -26,11 +27,13 @@ class HalfDone:
         audit: Audit,
         desks: Mapping[str, Desk],
         ask: Callable[[Request], Awaitable[Outcome]],
+        doubts: Doubts,
     ) -> None:
-        """`ask` carries out a request, as the gate does."""
+        """`ask` carries out a request, as the gate does; `doubts` are told what is left."""
         self._audit = audit
         self._desks = desks
         self._ask = ask
+        self._doubts = doubts
 
     def left(self) -> tuple[Entry, ...]:
         """Return what was left half done; reads the audit log's file."""
@@ -47,6 +50,7 @@ class HalfDone:
             if desk is None or desk.unsettled:
                 continue
             desk.unsettled = _HALF_DONE.format(pack=entry.pack)
+            self._doubts.left(entry.pack, entry.steps)
             LOG.warning(
                 "%s: %s of %s by %s (%s) was left half done: `cellwarden params finish %s` or"
                 " `cellwarden params undo %s`",

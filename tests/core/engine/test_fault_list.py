@@ -92,6 +92,7 @@ def test_a_fault_that_has_passed_is_forgotten_unless_it_waits_for_a_person(fault
     house.run(fault.within_s)
     house.pack.faults = PackFaults(settings={"cell_overvoltage_v": 3.6, "cell_count": 16.0})
     house.obeys, house.demand_a, house.every_s = True, -10.0, 1.0
+    house.doubtful = ()
     pack = house.pack.pack
     pack.ambient_c = pack.battery.temperature_c = 25.0
     house.run(20)
