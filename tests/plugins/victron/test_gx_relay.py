@@ -1,13 +1,20 @@
 """A heater on a relay of the GX: on a real bus, beside services that stand for Venus'."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from cellwarden.errors import LinkError
 from cellwarden.hooks import RelayContext
+from cellwarden.model import Switches
+from cellwarden.runtime.audit import Audit
+from cellwarden.runtime.relays import Hand, Relays
 from cellwarden_victron.config import GxRelayOptions
 from cellwarden_victron.relay import GxRelay
+from support.hand_clock import HandClock
+from support.processes import until
+from support.states import bank_state, pack_state
 
 pytestmark = pytest.mark.system
 
@@ -154,3 +161,28 @@ def test_a_bus_that_is_lost_is_trouble_and_not_a_defect(bus, start_gx, relay):
         await mat.close()
 
     asyncio.run(scenario())
+
+
+def test_held_in_its_thread_it_follows_decisions_and_opens_when_they_end(start_gx, relay, tmp_path):
+    """The thread that holds it, its audit log and the bus are real; the clock is moved by hand."""
+    gx, clock = start_gx(venus()), HandClock()
+
+    def decided(on: bool):
+        pack = pack_state("left", switches=Switches(heat=on))
+        return replace(bank_state(packs=(pack,)), at_s=clock.at_s)
+
+    mat = relay()
+    hand = Hand("mat", "left", mat, clock=clock, audit=Audit(tmp_path), dead_man_s=10.0)
+    relays = Relays([hand])
+    relays.start()
+    until(lambda: relays.is_on("left") is False, 10.0, "the relay opened")
+    relays.consider(decided(on=True))
+    until(lambda: relays.is_on("left"), 10.0, "the relay closed")
+    clock.at_s += 10.1  # and nobody decides
+    until(lambda: relays.is_on("left") is False, 10.0, "the dead man's switch")
+    relays.consider(decided(on=True))
+    until(lambda: relays.is_on("left"), 10.0, "the relay closed again")
+    relays.stop()
+    assert relays.join(10.0)
+    told = [gx.lines.next_line() for _ in range(5)]
+    assert told == [f"{FIRST} {state}" for state in (0, 1, 0, 1, 0)]
