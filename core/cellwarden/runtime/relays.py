@@ -136,8 +136,7 @@ class Hand:
                 await _in_time(self._relay.close())
             was_on, self._told, self.seen = self._told, None, None
             if was_on:
-                why = self.wanted()[1] if self.stopping else "it cannot be reached"
-                self._note(on=False, now=None, why=why)
+                await self._note(on=False, now=None, why=self.wanted()[1], sure=self.stopping)
 
     async def _turn(self) -> None:
         on, why = self.wanted()
@@ -152,7 +151,7 @@ class Hand:
             LOG.info("relay %s of %s: back", self.name, self.pack)
             self.trouble = ""
         if changed:
-            self._note(on=on, now=seen, why=why)
+            await self._note(on=on, now=seen, why=why)
 
     def _next_s(self) -> float:
         """Return when to look again, real s from now: not later than a decision is too old."""
@@ -197,23 +196,31 @@ class Hand:
         text = str(error) or f"relay {self.name} does not answer"
         LOG.log(
             logging.DEBUG if self.trouble else logging.WARNING,
-            "relay %s of %s cannot be reached (%s): the heater is taken for off; trying on",
+            "relay %s of %s cannot be reached (%s): where it stands is not known; trying on",
             self.name, self.pack, text,
         )  # fmt: skip
         self.trouble = text
 
-    def _note(self, *, on: bool, now: bool | None, why: str) -> None:
-        """Log the switching, and keep it in the audit log."""
+    async def _note(self, *, on: bool, now: bool | None, why: str, sure: bool = True) -> None:
+        """Log the switching, and keep it in the audit log; a disk that hangs holds nothing up.
+
+        `sure` is whether the relay could be told.
+        """
         word = "on" if on else "off"
-        LOG.info("%s: heater relay %s %s: %s", self.pack, self.name, word, why)
+        text = f"relay {self.name} told {word}: {why}"
+        if sure:
+            LOG.info("%s: heater relay %s %s: %s", self.pack, self.name, word, why)
+        else:
+            text = f"relay {self.name} could not be told {word}: it cannot be reached"
         request = Request(kind=RequestKind.HEATING_SWITCH, pack=self.pack, value=on, who=ENGINE)
-        step = Step(what=f"relay {self.name}", before=not on, wanted=on, now=now)
         outcome = Outcome(
-            verdict=Verdict.APPLIED, reason=f"relay {self.name} told {word}: {why}", steps=(step,)
+            verdict=Verdict.APPLIED if sure else Verdict.REFUSED,
+            reason=text,
+            steps=(Step(what=f"relay {self.name}", before=not on, wanted=on, now=now),),
         )
         try:
-            self._audit.note(request, outcome)
-        except (OSError, sqlite3.Error) as error:
+            await _in_time(asyncio.to_thread(self._audit.note, request, outcome))
+        except (OSError, sqlite3.Error) as error:  # also a TimeoutError
             LOG.error("the audit log %s cannot be written (%s)", self._audit.path, error)
 
 

@@ -213,10 +213,10 @@ def test_one_that_cannot_be_reached_is_not_known_and_said_once(
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     (warning,) = warnings
     assert warning == (
-        "relay heater of left cannot be reached (fake relay: was unplugged: plug it in): the"
-        " heater is taken for off; trying on"
+        "relay heater of left cannot be reached (fake relay: was unplugged: plug it in): where it"
+        " stands is not known; trying on"
     )
-    assert bench.switching()[1][2] == "relay heater told off: it cannot be reached"
+    assert bench.switching()[1][2] == ("relay heater could not be told off: it cannot be reached")
 
 
 def test_one_that_hangs_is_given_up_in_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +271,22 @@ def test_an_audit_log_that_cannot_be_written_keeps_no_relay_from_opening(
         until(lambda: bench.relays.is_on("left"), "on")
     assert bench.relay.on is False
     assert "cannot be written" in caplog.text
+
+
+def test_a_disk_that_hangs_keeps_no_relay_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.05)
+    disk = threading.Event()
+
+    def hangs(*_: object) -> None:
+        disk.wait(10.0)
+
+    bench.audit.note = hangs  # type: ignore[method-assign]
+    with bench:
+        bench.decide(on=True)
+        until(lambda: bench.relays.is_on("left"), "on")
+        bench.clock.at_s += DEAD_MAN_S + 0.1
+        until(lambda: bench.relay.on is False, "off")
+        disk.set()
 
 
 @pytest.mark.parametrize(
