@@ -1,9 +1,9 @@
 """How mutants are tried: a fork of a process that has collected the tests already, for each.
 
 For each test is known which lines of the engine it runs and how long it takes. A mutant meets the
-tests that run its lines, until one fails: first those that killed its neighbours, then those named
-for the module, then the kept decisions, which touch nearly everything, then the others, the quick
-ones first.
+tests that run its lines, until one fails: first those that killed its neighbours, then those with
+literal numbers, then those named for the module and the kept decisions, which touch nearly
+everything, then the others; the quick ones first.
 """
 
 import hashlib
@@ -157,9 +157,10 @@ class Trial:
 
         def rank(name: str) -> tuple[int, float, str]:
             file = name.split("::", maxsplit=1)[0].rsplit("/", 1)[-1]
+            if file.endswith(("exact.py", "numbers.py")):
+                return (0, known.cpu_s[name], name)
             own = file.startswith(f"test_{mutant.module}")
-            keeps = file.endswith(("decisions.py", "numbers.py"))
-            return (0 if own else 1 if keeps else 2, known.cpu_s[name], name)
+            return (1 if own or file.endswith("decisions.py") else 2, known.cpu_s[name], name)
 
         return first + sorted(names - set(first), key=rank)
 
@@ -217,6 +218,7 @@ def learned(items: Sequence[pytest.Item]) -> Known:
     for item in items:
         files[item.path].append(item)
     known = Known()
+    collected = {item.nodeid for item in items}
     for path, of_file in files.items():
         mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         if kept.get(path.name, {}).get("mark") != mark:
@@ -224,6 +226,8 @@ def learned(items: Sequence[pytest.Item]) -> Known:
             KEPT.parent.mkdir(parents=True, exist_ok=True)
             KEPT.write_text(json.dumps(kept))
         for name, (cpu_s, runs) in kept[path.name]["tests"].items():
+            if name not in collected:
+                continue
             known.cpu_s[name] = cpu_s
             for place, lines in runs.items():
                 function, mark = place.split("@")

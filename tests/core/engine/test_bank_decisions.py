@@ -241,7 +241,7 @@ def lived(settings: dict[str, object], legs: tuple[Leg, ...]) -> Iterator[tuple[
         for _ in range(leg.seconds):
             changes = {name: {**leg.every, **leg.packs.get(name, {})} for name in SIZES}
             state = rack.cycle(leg.silent, **changes)
-            events += [f"{e.at_s:g} {e.pack}: {e.text}" for e in state.events]
+            events += [f"{e.at_s:g} {e.pack} {e.severity}: {e.text}" for e in state.events]
         yield f"{n:02}", {"state": told(state), "log": events}
     yield "record", rack.bank.record(rack.memory)
     yield "stopping", told(rack.bank.stopping(rack.state, rack.now_s + 1))

@@ -325,6 +325,12 @@ def the_sharing() -> object:
         known = hear(known, row, volts, 100.0 + (4.0 * n if n < 11 else 4.0 * n + 40.0))
         seen.append(known)
     found["heard"] = seen
+    at_rest = known._replace(anchor=(100.0, (0.0, 0.0, 0.0), (52.0,) * 3), total_a=40.0)
+    found["after"] = [
+        hear(at_rest, (12.0, 20.0, 8.0), (52.1, 52.2, 52.1), at_s) for at_s in (130.0, 130.1)
+    ]
+    edge = at_rest._replace(total_a=8.0)
+    found["edge"] = [hear(edge, (4.0 + d, 3.0, 1.0), (52.1,) * 3, 104.0) for d in (0.0, -0.1)]
     found["again"] = begin((0, 2), SIZES, (1.0, 0.8, 1.2), known, (2.0, 2.0))
     found["conductances"] = conductances(known, (1.0, 0.9, 1.1))
     return found

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cellwarden.engine import Engine, EngineSettings, HeaterSettings
-from cellwarden.model import AlarmKind, Inputs, PackPhase
+from cellwarden.model import AlarmKind, BmsSoc, Inputs, PackPhase
 from support.packs import Bench, parameters
 
 
@@ -164,3 +164,30 @@ def test_what_comes_after_too_long_was_lost_in_between() -> None:
         "no data from the BMS", "no data from the BMS is over: the BMS answers",
     ]  # fmt: skip
     assert state.limits.ccl_a == 0.0
+
+
+# The BMS's own SoC
+
+
+@pytest.mark.parametrize(
+    ("trust", "soc", "basis"),
+    [
+        (BmsSoc.START, 40.0, "counting since the BMS's own SoC"),
+        (BmsSoc.IGNORE, pytest.approx(52.5), "counting since a guess from the voltage"),
+    ],
+)
+def test_the_soc_of_the_bms_is_taken_as_its_owner_says(trust: BmsSoc, soc, basis: str) -> None:
+    bench = Bench()
+    bench.engine = Engine(EngineSettings("left", "LiFePO4", parameters(), 3.0, bms_soc=trust))
+    bench.memory = bench.engine.start(bench.now_s)
+    state = bench.hear(soc_percent=40.0)
+    assert (state.soc_percent, state.soc_basis) == (soc, basis)
+
+
+def test_a_bms_that_is_trusted_holds_the_soc() -> None:
+    bench = Bench()
+    trusted = EngineSettings("left", "LiFePO4", parameters(), 3.0, bms_soc=BmsSoc.TRUST)
+    bench.engine = Engine(trusted)
+    bench.memory = bench.engine.start(bench.now_s)
+    state = bench.settle(3, soc_percent=40.0)
+    assert state.soc_basis == "counting, held by the BMS's own SoC"

@@ -116,6 +116,8 @@ def the_planner() -> object:
         {"at": 3.33, "known": owing(0.0005, spread=0.45)},
         {"at": 3.33, "known": owing(0.0005, soc=9.9)},
         {"at": 3.33, "known": owing(0.0005, soc=10.0)},
+        {"at": 3.33, "cell_voltages_v": (3.41,) * 8},
+        {"at": 3.33, "cell_voltages_v": (3.41,) * 7 + (3.404,)},
         {"at": 3.33, "cell_voltages_v": (3.3, None)},
         {"at": 3.33, "cell_voltages_v": ()},
     )

@@ -240,9 +240,14 @@ def the_steps() -> object:
         *[(3.0, -30.0, 3.28 - 0.001 * n, plain) for n in range(12)],
     )
     last = seen[-1]
+    fewer = view(2000.0, 3.30, 3.29, current_a=0.0)
+    watch = StepWatch(KIND, 100.0)
+    other = watch.hear(last, fewer, 1.0)
+    other = watch.hear(other, view(2001.0, 3.32, 3.31, current_a=30.0), 1.0)
     sums = Slow(aa=9e4, al=7e4, ll=8e4, av=60.0, lv=55.0)
     return {
         "seen": seen,
+        "fewer cells": other,
         "ohm": [last.ohm(n) for n in range(3)],
         "sigma": last.sigma_ohm(0.0006),
         "slow": [

@@ -269,6 +269,7 @@ SCRIPTS: dict[str, tuple[dict[str, Any], tuple[Leg, ...]]] = {
             Leg(13, {**following(-1.1), "discharge_fet_on": False, "discharge_switch_on": False}),
             Leg(3, release=True),
             Leg(13, {"charge_fet_on": False}),
+            Leg(3),
             Leg(13, {"discharge_fet_on": False}),
             Leg(13, {"charge_fet_on": False, "temperatures_c": (-3.0, -3.0)}),
             Leg(4, {"temperatures_c": (7.0, 7.0)}),
@@ -416,7 +417,7 @@ def lived(settings: dict[str, Any], legs: tuple[Leg, ...]) -> Iterator[tuple[str
             state = (
                 bench.wait(leg.every_s) if leg.silent else bench.hear(leg.every_s, **leg.changes)
             )
-            log += [f"{k}: {e.text}" for e in state.events]
+            log += [f"{k} {e.severity}: {e.text}" for e in state.events]
             if seen(state) != shown:
                 shown = seen(state)
                 log.append([k, *shown])
