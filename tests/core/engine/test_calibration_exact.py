@@ -38,36 +38,36 @@ def test_a_correction_of_2_percent_is_allowed(true_v: float) -> None:
         (
             51.01,
             (
-                "51.01 V is a correction of +2.0 %, the BMS shows 50.00 V; more than 2 % is a mistake"
-                " or a fault"
+                "51.01 V is a correction of +2.0 %, the BMS shows 50.00 V; more than 2 % is a"
+                " mistake or a fault"
             ),
         ),
         (
             48.0,
             (
-                "48 V is a correction of -4.0 %, the BMS shows 50.00 V; more than 2 % is a mistake"
-                " or a fault"
+                "48 V is a correction of -4.0 %, the BMS shows 50.00 V; more than 2 % is a"
+                " mistake or a fault"
             ),
         ),
         (
             5.05,
             (
-                "5.05 V is a correction of -89.9 %, the BMS shows 50.00 V; more than 2 % is a mistake"
-                " or a fault; was 50.5 V meant?"
+                "5.05 V is a correction of -89.9 %, the BMS shows 50.00 V; more than 2 % is a"
+                " mistake or a fault; was 50.5 V meant?"
             ),
         ),
         (
             505.0,
             (
-                "505 V is a correction of +910.0 %, the BMS shows 50.00 V; more than 2 % is a mistake"
-                " or a fault; was 50.5 V meant?"
+                "505 V is a correction of +910.0 %, the BMS shows 50.00 V; more than 2 % is a"
+                " mistake or a fault; was 50.5 V meant?"
             ),
         ),
         (
             0.5,
             (
-                "0.5 V is a correction of -99.0 %, the BMS shows 50.00 V; more than 2 % is a mistake"
-                " or a fault; was 50 V meant?"
+                "0.5 V is a correction of -99.0 %, the BMS shows 50.00 V; more than 2 % is a"
+                " mistake or a fault; was 50 V meant?"
             ),
         ),
         (
@@ -117,8 +117,8 @@ def test_it_must_fit_the_sum_of_the_cells_too_where_that_is_known() -> None:
         (
             {"discharge_fet_on": None},
             (
-                "the discharge MOSFET does not tell whether it is off: switch charging and discharging"
-                " off first"
+                "the discharge MOSFET does not tell whether it is off: switch charging and"
+                " discharging off first"
             ),
         ),
         ({"voltage_v": None}, "the BMS tells no pack voltage to calibrate"),
@@ -206,8 +206,8 @@ def test_a_pack_that_does_not_answer_is_not_calibrated() -> None:
         (
             {"current_a": 4.01},
             (
-                "+4.0 A is more than a zero can be off: current flows although both switches are open,"
-                " or the sensor is broken"
+                "+4.0 A is more than a zero can be off: current flows although both switches are"
+                " open, or the sensor is broken"
             ),
         ),
         ({"current_a": None}, "the BMS tells no current"),

@@ -399,7 +399,7 @@ def test_heat_that_is_due_within_ten_minutes_takes_both_currents_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("warm_c", "rate"), [(52.5, 0.01), (53.0, 0.002), (53.0, 0.0033), (None, 0.01)]
+    ("warm_c", "rate"), [(52.5, 0.01), (53.0, 0.002), (53.0, 0.0033), (53.5, 0.0025), (None, 0.01)]
 )
 def test_otherwise_no_heat_is_ahead(warm_c: float | None, rate: float) -> None:
     rows = said(DISCHARGE, current_a=-30.0, temperatures_c=(warm_c,), trend=heading(warm=rate))

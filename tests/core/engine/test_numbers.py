@@ -86,7 +86,10 @@ def the_mean() -> object:
             for climate in (COLD, MILD)
         ],
         "doubt": [
-            filters.doubt(mean(), soc, hours) for soc in (0.02, 0.3, 2.0) for hours in (0.1, 2)
+            filters.doubt(mean(p=matrix(7, scale=scale)), soc, hours)
+            for scale in (1e-4, 1e-9)
+            for soc in (0.02, 0.3, 2.0)
+            for hours in (0.1, 2)
         ],
         "zero": filters.hear_zero(mean(), 0.003, 0.001),
         "soc": [
@@ -187,6 +190,12 @@ def the_estimator() -> object:
             "rough, low": windows(rough, estimate(0.3), 3.0, current_a=-2.0),
             "rough, high": windows(rough, estimate(0.5), 3.39, current_a=5.0),
             "rough, under load": windows(rough, estimate(0.5), 3.39, current_a=40.0),
+            "rough, cold": windows(
+                rough, estimate(0.3), 3.0, current_a=-2.0, temperatures_c=(1.0,)
+            ),
+            "rough, high, cold": windows(
+                rough, estimate(0.5), 3.39, current_a=5.0, temperatures_c=(1.0,)
+            ),
             "steep": windows(other, estimate(0.5), 3.9, current_a=2.0),
         },
         "mixed": [quiet, mixed, once, moved],

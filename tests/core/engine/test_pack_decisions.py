@@ -292,6 +292,15 @@ SCRIPTS: dict[str, tuple[dict[str, Any], tuple[Leg, ...]]] = {
                     "settings": {"balance_current_max_a": 1.0},
                 },
             ),
+            Leg(8),
+            Leg(
+                8,
+                {
+                    "wire_resistances_ohm": (0.3, 0.3, 0.31, 0.3),
+                    "settings": {"balance_current_max_a": 1.0},
+                },
+            ),
+            Leg(8),
             Leg(8, {"wire_resistances_ohm": (0.05, 0.201, 0.05, 0.05)}),
             Leg(8),
         ),

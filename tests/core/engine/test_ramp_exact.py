@@ -108,6 +108,8 @@ def test_what_a_full_battery_concludes_needs_no_second_reading_to_end() -> None:
 def test_while_an_input_is_held_it_falls_but_does_not_rise() -> None:
     ramp = current().move(at(20.0, newest=100.0), [], moment(held=True))
     assert told(ramp) == (20.0, ["not raised while an input is unknown", "setting"])
+    ramp = current().move(at(20.0, newest=20.0), [], moment(held=True))
+    assert told(ramp) == (20.0, ["waiting for a second reading that agrees", "setting"])
     ramp = current().move(at(20.0), [to(15.0)], moment(held=True))
     assert told(ramp) == (15.0, ["cold", "setting"])
     ramp = current().move(at(20.0), [to(20.0)], moment(held=True))
