@@ -48,6 +48,10 @@ SUM_AGREEMENT_V = 0.25
 what one wrong cell would make (ours)."""
 
 
+WORKS_A = 0.05
+"""Less balance current than this is none (ours)."""
+LATE_S = 3.0
+"""A device tells up to so late that its balancer began (ours)."""
 GARBLED_CELLS = 3
 """As many cells that cannot be, or a quarter of them, and the whole frame is garbage (ours)."""
 
@@ -228,7 +232,12 @@ class Plausibility:
             cells = ()
         jump = CELLS.jump if recent and not _sum_agrees(reading) else None
         cells = trial.series(CELLS, cells, senses.cells_v, jump)
-        open_now = open_wires(cells, senses.cells_v if recent else (), senses.open_wires)
+        working = _balances(reading) or (senses.view is not None and _balances(senses.view.reading))
+        before = senses.open_wires
+        if before and working and _just_found(senses, reading.heard_s):
+            before = ()  # it may have been the balancer, which began a moment ago: judge it anew
+        last = senses.cells_v if recent else ()
+        open_now = open_wires(cells, last, before, working=working)
         if not open_now:
             return cells, ()
         for n in open_now:
@@ -236,6 +245,15 @@ class Plausibility:
                 why = f"wire {n + 1} is open: its cells diverge and their sum is right"
                 trial.doubt(f"cell {cell + 1} beside it", cells[cell] or 0.0, "V", why)
         return paired(cells, open_now), open_now
+
+
+def _balances(reading: Reading) -> bool:
+    return reading.balancing is True or abs(reading.balance_current_a or 0.0) > WORKS_A
+
+
+def _just_found(senses: Senses, heard_s: float) -> bool:
+    """Return whether an open wire was found so lately that a device may not have told why."""
+    return any(m.essential is OPEN_WIRE and heard_s - m.since_s <= LATE_S for m in senses.missing)
 
 
 def _were_doubtful(senses: Senses) -> bool:

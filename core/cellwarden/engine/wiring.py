@@ -7,6 +7,9 @@ SPREAD_V = 0.2
 """Cells closer together than this have no open wire between them."""
 APART_V = 0.1
 """Each cell of an open wire's pair jumps away from the others by at least this much."""
+WORKING_APART_V = 0.35
+"""The same while a balancer works: its current drops up to 0.25 V over a lead before that locks
+(R31), which shows in the cells beside it with opposite signs too (ours)."""
 SUM_V = 0.03
 """Their mean stays this close to the others', since their sum is measured right (ours)."""
 CLOSED_V = 0.1
@@ -17,13 +20,16 @@ LEAST_CELLS = 4
 Values = tuple[float | None, ...]
 
 
-def open_wires(cells: Values, last: Values, before: Sequence[int]) -> tuple[int, ...]:
+def open_wires(
+    cells: Values, last: Values, before: Sequence[int], *, working: bool = False
+) -> tuple[int, ...]:
     """Return the first cell (index from 0) of each pair between which the sense wire is open.
 
     An open wire appears at once: one cell of the pair jumps up and the other one down by as
     much. Cells that drift apart are weak and full, and stay what they are. `before` are the
-    pairs that were found earlier: they stay until they agree again.
+    pairs that were found earlier: they stay until they agree again. `working`: a balancer does.
     """
+    apart_v = WORKING_APART_V if working else APART_V
     if None in cells or len(cells) < LEAST_CELLS:
         return tuple(before)
     known: tuple[float, ...] = cells  # type: ignore[assignment]  # no None inside
@@ -38,10 +44,10 @@ def open_wires(cells: Values, last: Values, before: Sequence[int]) -> tuple[int,
                 found.append(n)
             continue
         others_v = (total_v - a - b) / (len(known) - 2)
-        if abs((a + b) / 2 - others_v) > SUM_V or abs(a - b) < 2 * APART_V:
+        if abs((a + b) / 2 - others_v) > SUM_V or abs(a - b) < 2 * apart_v:
             continue
         first_v, second_v = _jumps(known, last, n)
-        if min(abs(first_v), abs(second_v)) >= APART_V and first_v * second_v < 0:
+        if min(abs(first_v), abs(second_v)) >= apart_v and first_v * second_v < 0:
             found.append(n)
     return tuple(found)
 

@@ -364,6 +364,39 @@ def test_cells_that_jump_apart_with_the_sum_right_have_an_open_wire_between() ->
     assert {q.what for q in bench.state.quarantined} == {"cell 6 beside it", "cell 7 beside it"}
 
 
+WORKS = {"balancing": True, "balance_current_a": -2.0}
+RESTS = {"balancing": False, "balance_current_a": 0.0}
+
+
+@pytest.mark.requirement("R31")
+@pytest.mark.parametrize("drop_v", [0.11, 0.24])
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_what_a_balancer_drops_over_a_bad_lead_is_no_open_wire(drop_v: float, late: int) -> None:
+    """2 A through 0.12 ohm show as 0.24 V in both cells beside, one up and one down."""
+    bench = settled(**RESTS)
+    for second in range(60):
+        works, told = 10 <= second % 30 < 20, 10 + late <= second % 30 < 20 + late
+        cells = pair(3.3 + drop_v, 3.3 - drop_v) if works else {}
+        bench.hear(**cells, **(WORKS if told else RESTS))
+        lost = found(bench.state, AlarmKind.BALANCE_WIRE_OPEN)
+        assert lost is None or late == 1  # one reading, before the device said that it balances
+        if second % 30 > 12:
+            assert lost is None
+    bench.settle(3, **RESTS)
+    assert bench.state.alarms == ()
+
+
+@pytest.mark.requirement("R31")
+def test_a_wire_that_opens_while_a_balancer_works_is_named_all_the_same() -> None:
+    bench = settled(**WORKS)
+    bench.settle(2, **pair(3.9, 2.7), **WORKS)
+    alarm = found(bench.state, AlarmKind.BALANCE_WIRE_OPEN)
+    assert alarm is not None
+    assert alarm.where == "wire 6"
+    bench.settle(30, **pair(3.9, 2.7), **RESTS)
+    assert found(bench.state, AlarmKind.BALANCE_WIRE_OPEN) == alarm
+
+
 def test_a_pair_whose_mean_is_not_safe_stops() -> None:
     bench = Bench()
     bench.settle(30, **all_cells(3.58))
