@@ -128,7 +128,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     # X10: range 50..110; 75 trips, 65 recovers. R23: nobody changes the pair in a device.
     _row("mos_overtemperature_c", "MOSFET over-temperature", "°C", (50, 110), (75, 75, 75),
          writable=False),
-    _row("mos_overtemperature_recovery_c", "its recovery", "°C", (45, 105), (65, 65, 65),
+    _row("mos_overtemperature_recovery_c", "its recovery", "°C", (50, 110), (65, 65, 65),
          writable=False),
     # Ours: as the 4E57 protocol has it (5..20 °C), 15 as Battery-Emulator takes it.
     _row("temperature_difference_max_c", "battery sensors differ warning", "°C", (5, 40),
