@@ -18,6 +18,7 @@ have, and less with the smallest. Then there is who counts:
 - How slowly a single pack's limit rises is its own affair: the bank rises slowly itself.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -315,12 +316,14 @@ def _tightest(carriers: Sequence[_Carrier], absent: Sequence[Reason]) -> Limit:
         sure_a, name = min(doubted)
         if sure_a < (1.0 - _MEANS_NOTHING) * value:
             value = sure_a
-            why = Reason(rule=UNPROVEN, value=value, pack=name, clears="load steps have shown it")
-            reasons.insert(0, why)
+            reasons.insert(0, _IN_DOUBT.of(name, value))
     for n in ranked[1 : OTHERS_TOLD + 1]:
         carrier = carriers[n]
         reasons.append(carrier.chain[0].of(carrier.name, values[n]))
     return Limit(value=value, reasons=tuple(reasons))
+
+
+_IN_DOUBT = Reason(rule=UNPROVEN, value=0.0, clears="load steps have shown it")
 
 
 def _bearing(direction: Direction, beside: Sequence[Member]) -> list[tuple[Member, Limit]]:
@@ -419,11 +422,12 @@ def charge_voltage_wish(members: Sequence[Member]) -> Voltage:
     """Return the lowest CVL of the packs in use: one in trouble lowers it for all."""
     rows = [(name, p.limits.charge_voltage) for name, p in _voltage_rows(members, lost=True)]
     limit = extreme(rows, sign=1.0)
-    if all(len(own.reasons) == 1 for _, own in rows):  # nothing but settings, as mostly
-        return Voltage(limit, limit.value, trouble=False)
-    urgent = min(urgent_v(own.reasons) for _, own in rows)
-    settings = min(own.reasons[-1].value for _, own in rows)
-    return Voltage(limit, urgent, trouble=urgent < settings)
+    at_once_v = settings_v = math.inf
+    for _, own in rows:
+        chain = own.reasons
+        settings_v = min(settings_v, chain[-1].value)
+        at_once_v = min(at_once_v, chain[0].value if len(chain) == 1 else urgent_v(chain))
+    return Voltage(limit, at_once_v, trouble=at_once_v < settings_v)
 
 
 def discharge_voltage(members: Sequence[Member]) -> Limit:
@@ -434,6 +438,9 @@ def discharge_voltage(members: Sequence[Member]) -> Limit:
 
 def extreme(limits: list[tuple[str, Limit]], sign: float) -> Limit:
     """Return the lowest (sign 1) or highest (-1) limit, then the others' binding reasons."""
+    if len(limits) == 1:
+        name, only = limits[0]
+        return only.of_pack(name)
     ranked = sorted(limits, key=lambda item: sign * item[1].value)
     name, tightest = ranked[0]
     told = ranked[1 : OTHERS_TOLD + 1]
