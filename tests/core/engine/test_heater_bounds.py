@@ -297,6 +297,12 @@ def test_the_hours_begin_and_end_to_the_second(clock: str, seconds: int, in_s: f
     assert hours.charge_expected_in_s(now) == in_s
 
 
+def test_hours_over_midnight_end_to_the_second() -> None:
+    night = HeaterSettings(film_ohm=20.0, charge_from=time(22), charge_until=time(4))
+    assert night.charge_expected_in_s(datetime(2026, 1, 10, 3, 59, 59, tzinfo=UTC)) == 0.0
+    assert night.charge_expected_in_s(datetime(2026, 1, 10, 4, tzinfo=UTC)) == 18 * 3600.0
+
+
 def test_half_of_the_hours_is_none() -> None:
     now = datetime(2026, 1, 10, 12, tzinfo=UTC)
     for half in ({"charge_from": time(9)}, {"charge_until": time(17)}):
