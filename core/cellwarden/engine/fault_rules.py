@@ -116,12 +116,16 @@ def _wire(scene: Scene, part: float, least_ohm: float) -> Signal:
 
 def _wire_high(scene: Scene) -> Signal | None:
     """Give the worst lead against twice the median or 150 mΩ, whichever comes first."""
+    if not scene.view.reading.wire_resistances_ohm:
+        return GOOD
     # The worse of both: on the way down the one that tripped must not give way to the other.
     return max(_wire(scene, 2.0, WIRE_LEAST_OHM), _wire(scene, 0.0, WIRE_WARN_OHM), key=_value)
 
 
 def _wire_locks(scene: Scene) -> Signal | None:
     """Give the worst lead against three times the median, or what it loses while balancing."""
+    if not scene.view.reading.wire_resistances_ohm:
+        return GOOD
     most_a = scene.parameters.balance_current_max_a
     told_a = _held(scene, "balance_current_max_a", 0.01, most_a)
     while_balancing = _wire(scene, 0.0, WIRE_LOCK_V / (told_a or most_a))

@@ -180,18 +180,23 @@ class Forecaster:
                     volts,
                     seconds,
                 )
-                best = self._power_w(case, cell, self._shift(estimate, seconds, lagged, SURE))
-                sigmas = [POWER_PART * best]
-                for other, doubt in (
-                    (cell._replace(ohm=cell.ohm * (1 + ohm_part)), SURE),
-                    (cell._replace(slow_ohm=cell.slow_ohm * (1 + slow[1] / slow[0])), SURE),
-                    (cell, (sign * min(mean.sigma, 0.1), 0.0)),
-                    (cell, (0.0, surface_sigma)),
-                    (cell, (0.0, -surface_sigma)),
-                ):
-                    shift = self._shift(estimate, seconds, lagged, doubt)
-                    sigmas.append(best - self._power_w(case, other, shift))
-                powers.append(Estimated(value=best, sigma=math.hypot(*sigmas)))
+                sure = self._shift(estimate, seconds, lagged, SURE)
+                best = self._power_w(case, cell, sure)
+                others = [
+                    (cell._replace(ohm=cell.ohm * (1 + ohm_part)), sure),
+                    (cell._replace(slow_ohm=cell.slow_ohm * (1 + slow[1] / slow[0])), sure),
+                ]
+                others += [
+                    (cell, self._shift(estimate, seconds, lagged, doubt))
+                    for doubt in (
+                        (sign * min(mean.sigma, 0.1), 0.0),
+                        (0.0, surface_sigma),
+                        (0.0, -surface_sigma),
+                    )
+                ]
+                doubts = [best - self._power_w(case, other, shift) for other, shift in others]
+                sigma = math.hypot(POWER_PART * best, *doubts)
+                powers.append(Estimated(value=best, sigma=sigma))
         return tuple(powers)
 
     def _most_a(self, seconds: float, *, charging: bool) -> float:
@@ -241,19 +246,20 @@ class Forecaster:
             slow_v = cell.slow_ohm * arrives * (current_a - case.lag_a)
             return cell.ohm * (current_a - case.now_a) + slow_v + shift_v(current_a)
 
-        def passes(amps: float) -> bool:
-            return case.sign * (cell.volts + rise_v(amps) - case.limit_v) > 0
+        def passes(rise: float) -> bool:
+            return case.sign * (cell.volts + rise - case.limit_v) > 0
 
-        if passes(0.0):
+        if passes(rise_v(0.0)):
             return 0.0
-        low, high = 0.0, case.most_a
-        if not passes(high):
-            low = high
-        else:
+        amps = case.most_a
+        rise = rise_v(amps)
+        if passes(rise):
+            low, high = 0.0, amps
             for _ in range(HALVINGS):
                 middle = 0.5 * (low + high)
-                low, high = (low, middle) if passes(middle) else (middle, high)
-        return max(low * (case.volts + self._parameters.cell_count * rise_v(low)), 0.0)
+                low, high = (low, middle) if passes(rise_v(middle)) else (middle, high)
+            amps, rise = low, rise_v(low)
+        return max(amps * (case.volts + self._parameters.cell_count * rise), 0.0)
 
     # -- energy ------------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ are latched, at once or after too many trips: those wait for a person.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cellwarden.engine.overload import Heat, heated
 from cellwarden.engine.protection_rules import RULES
 from cellwarden.engine.rule import LATCH_WINDOW_S, Level, Rule, Scene, Signal
+from cellwarden.engine.view import Quantity
 from cellwarden.model import Alarm, Parameters, quantity_text
 
 
@@ -71,6 +73,7 @@ class Protection:
             elif row.rule.signal is not None:
                 signalled.append((n, row.rule.signal, row.threshold))
         self._measured, self._signalled = tuple(measured), tuple(signalled)
+        self._calm = _calm(measured)
 
     def hear(
         self,
@@ -82,7 +85,8 @@ class Protection:
         """Return the watches after a new reading; the same tuple if none changed."""
         quantities = (*scene.view.quantities, soc_percent)
         changed: dict[int, Watch] = {}
-        for n, quantity, sign, threshold in self._measured:
+        calm = watches is self.idle and self._nothing_beyond(quantities)
+        for n, quantity, sign, threshold in () if calm else self._measured:
             value = quantities[quantity]
             if value is None:
                 continue
@@ -103,6 +107,13 @@ class Protection:
             return watches
         after = tuple(changed.get(n, watch) for n, watch in enumerate(watches))
         return self._same(watches, after)
+
+    def _nothing_beyond(self, quantities: Sequence[float | None]) -> bool:
+        for quantity, low, high in self._calm:
+            value = quantities[quantity]
+            if value is not None and not low <= value <= high:
+                return False
+        return True
 
     def wait(self, watches: tuple[Watch, ...], now_s: float) -> tuple[Watch, ...]:
         """Return the watches after the releases that only time brings (R15, R16)."""
@@ -219,6 +230,20 @@ class Protection:
             unit=rule.unit,
             releases=releases,
         )
+
+
+def _calm(
+    measured: Sequence[tuple[int, Quantity, float, float]],
+) -> tuple[tuple[Quantity, float, float], ...]:
+    """Return for each quantity the lowest and highest value at which no row is beyond."""
+    calm = {quantity: (-math.inf, math.inf) for _, quantity, _, _ in measured}
+    for _, quantity, sign, threshold in measured:
+        low, high = calm[quantity]
+        if sign > 0:
+            calm[quantity] = low, min(high, threshold)
+        else:
+            calm[quantity] = max(low, -threshold), high
+    return tuple((quantity, low, high) for quantity, (low, high) in calm.items())
 
 
 def _recent(trips_s: tuple[float, ...], now_s: float) -> tuple[float, ...]:
