@@ -114,13 +114,13 @@ def test_a_preset_for_a_fitting_board_is_beyond_doubt(chemistry: str) -> None:
             {"cell_count": 24, "cell_overvoltage_v": 4.17},
             "cell_overvoltage_v = 4.17: 24 cells then have 100.1 V, and the boards are made for"
             " 100 V: up to 4.17 V a cell",
-            marks=pytest.mark.requirement("X16"),
+            marks=[pytest.mark.requirement("X16"), pytest.mark.requirement("R3")],
         ),
         pytest.param(
             "Li-ion",
             {"cell_count": 7, "shutdown_v": 2.8},
             "shutdown_v = 2.8: 7 cells then have 19.6 V, and the boards need 20 V: 2.86 V a cell",
-            marks=pytest.mark.requirement("X16"),
+            marks=[pytest.mark.requirement("X16"), pytest.mark.requirement("R3")],
         ),
     ],
 )

@@ -111,6 +111,15 @@ def test_another_chemistry_changes_all_that_the_manual_gives_by_chemistry(
     assert {n for n in names if getattr(first, n) == getattr(second, n)} == same
 
 
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize("name", ["lithium iron", "Lithium Iron", "ternary"])
+def test_no_preset_goes_by_the_name_that_the_app_gives_to_another(name: str) -> None:
+    """Its button 'lithium iron' sets the ternary values: nobody shall take that for LiFePO4."""
+    with pytest.raises(KeyError):
+        preset(name, cell_count=16, design_capacity_ah=100)
+    assert set(CHEMISTRIES) == {"Li-ion", "LiFePO4", "LTO"}
+
+
 @pytest.mark.requirement("R27")
 @pytest.mark.requirement("X23")
 @pytest.mark.parametrize(("capacity_ah", "trigger_v"), [(49.9, 0.01), (50, 0.005), (280, 0.005)])

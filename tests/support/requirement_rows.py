@@ -211,7 +211,11 @@ CONTRADICTIONS: tuple[Requirement, ...] = (
         "X15", "two cells are enough; fewer than the table a warning", (f"{_MODEL}/doubts.py",)
     ),
     Requirement("X16", "a pack outside 20 to 100 V is a warning", (f"{_MODEL}/doubts.py",)),
-    Requirement("X17", "the button 'lithium iron' is ternary", (f"{_MODEL}/catalog.py",)),
+    Requirement(
+        "X17",
+        "the app's button 'lithium iron' is ternary; no preset is called so",
+        (f"{_MODEL}/catalog.py",),
+    ),
     Requirement("X18", "total voltage is the sum of voltages", (f"{_ENGINE}/view.py",)),
     Requirement("X19", "causes of our own beside codes 1 to 9", (f"{_MODEL}/alarm.py",)),
     Requirement("X20", "D_P is H/A, D_N is L/B", nothing_to_build="hardware/README.md says it"),

@@ -155,6 +155,13 @@ class PackState:
         return tuple(sorted(code for code in codes if code is not None))
 
     @property
+    def cell_average_v(self) -> float | None:
+        """Mean of the cells in V; None unless every cell is known (R32)."""
+        if self.cell_sum_v is None or self.reading is None:
+            return None
+        return self.cell_sum_v / len(self.reading.cell_voltages_v)
+
+    @property
     def cell_difference_v(self) -> float | None:
         """Highest minus lowest cell in V."""
         if self.cell_min is None or self.cell_max is None:

@@ -77,6 +77,7 @@ def test_a_quarantined_value_says_what_it_was_why_and_for_how_long() -> None:
     assert quarantine.value == "130.0 %"
 
 
+@pytest.mark.requirement("R3")
 @pytest.mark.parametrize("bad", [0.0, 0.999, 5.001, -3.3, *BAD_NUMBERS])
 def test_a_bad_cell_is_ignored_once_and_a_fault_the_second_time(bad: float) -> None:
     bench = settled()

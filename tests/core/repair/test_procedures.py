@@ -172,6 +172,17 @@ def test_ic2_and_ic3_are_replaced_under_500_ohm_and_left_from_there_on() -> None
     assert walk.verdict.solved
 
 
+@pytest.mark.requirement("R51")
+@pytest.mark.requirement("X25")
+@pytest.mark.parametrize("measured", [("2",), ("10k", "2")], ids=["A to B", "C1"])
+def test_a_short_that_the_manual_has_no_repair_for_is_sent_in(measured: tuple[str, ...]) -> None:
+    procedure = load("does-not-start")
+    walk = start(procedure)
+    for told in ("52", "dead", "", "dead", *measured):
+        walk = answer(procedure, walk, told)
+    assert walk.verdict is procedure.verdicts["send-in"]
+
+
 @pytest.mark.requirement("R52")
 def test_the_sensor_comes_before_ic1() -> None:
     procedure = load("over-temperature")

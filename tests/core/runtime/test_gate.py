@@ -266,6 +266,7 @@ def test_whoever_leaves_does_not_break_off_a_transaction(tmp_path: Path) -> None
     assert (pack.held["shutdown_v"], pack.held["cell_undervoltage_v"]) == (2.4, 2.6)
 
 
+@pytest.mark.requirement("R9")
 @pytest.mark.requirement("R45")
 def test_a_wrong_password_is_refused_counted_and_then_no_longer_tried(tmp_path: Path) -> None:
     world = World(tmp_path)

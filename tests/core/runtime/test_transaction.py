@@ -99,6 +99,7 @@ def test_everything_is_written_in_order_and_read_back() -> None:
     assert {step.what: step.now for step in outcome.steps} == WANTED
 
 
+@pytest.mark.requirement("R9")
 def test_a_silent_refusal_rolls_back_what_was_written_before_it() -> None:
     pack = WritablePack()
     pack.ignores = {"shutdown_v"}
