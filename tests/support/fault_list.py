@@ -217,14 +217,6 @@ def _slow_poll(house: FaultHouse) -> None:
     _slow_bms(house)
 
 
-def _noisy_threshold(house: FaultHouse) -> None:
-    """A cell around its limit, up and down with every reading."""
-    for n in range(60):
-        house.faults.cell_reads_v = ((5, 3.604 if n % 5 else 3.596),)
-        house.run(1)
-    house.faults.cell_reads_v = ()
-
-
 def _lost_write(house: FaultHouse) -> None:
     """Somebody wished 20 A, and the device holds what it held."""
     house.doubtful = (("charge_current_max_a", 20.0), ("charge_current_max_a", 50.0))

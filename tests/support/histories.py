@@ -195,6 +195,13 @@ inputs = st.builds(
     charge_expected_in_s=anything,
     surplus=st.sampled_from([None, True, False]),
     heater_relay_on=st.sampled_from([None, True, False]),
+    doubtful=st.lists(
+        st.tuples(
+            st.sampled_from(["cell_overvoltage_v", "charge_current_max_a", "shutdown_v", "x"]),
+            st.one_of(st.floats(), st.floats(1, 60)),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 

@@ -105,35 +105,28 @@ def _worst(told: tuple[float | None, ...]) -> tuple[float, int, float]:
     return known[-1], told.index(known[-1]) + 1, known[len(known) // 2]
 
 
-def _wire(scene: Scene, part: float, least_ohm: float) -> Signal:
-    """Give the worst lead, 1.0 being `part` times the pack's median and `least_ohm`, both (R31)."""
+def _lead(scene: Scene, part: float, least_ohm: float, alone_ohm: float) -> Signal:
+    """Give the worst lead against the lower of two limits (R31).
+
+    One is `part` times the pack's median, at least `least_ohm`; the other one holds alone.
+    """
     worst_ohm, number, median_ohm = _worst(scene.view.reading.wire_resistances_ohm)
     if worst_ohm < WIRE_LEAST_OHM:
         return GOOD
-    limit_ohm = max(part * median_ohm, least_ohm)
+    limit_ohm = min(max(part * median_ohm, least_ohm), alone_ohm)
     return Signal(worst_ohm / limit_ohm, f"wire {number}", worst_ohm, limit_ohm)
 
 
 def _wire_high(scene: Scene) -> Signal | None:
-    """Give the worst lead against twice the median or 150 mΩ, whichever comes first."""
-    if not scene.view.reading.wire_resistances_ohm:
-        return GOOD
-    # The worse of both: on the way down the one that tripped must not give way to the other.
-    return max(_wire(scene, 2.0, WIRE_LEAST_OHM), _wire(scene, 0.0, WIRE_WARN_OHM), key=_value)
+    """Give the worst lead against twice the median or 150 mΩ, whichever is less."""
+    return _lead(scene, 2.0, WIRE_LEAST_OHM, WIRE_WARN_OHM)
 
 
 def _wire_locks(scene: Scene) -> Signal | None:
     """Give the worst lead against three times the median, or what it loses while balancing."""
-    if not scene.view.reading.wire_resistances_ohm:
-        return GOOD
     most_a = scene.parameters.balance_current_max_a
     told_a = _held(scene, "balance_current_max_a", 0.01, most_a)
-    while_balancing = _wire(scene, 0.0, WIRE_LOCK_V / (told_a or most_a))
-    return max(_wire(scene, 3.0, WIRE_LOCK_OHM), while_balancing, key=_value)
-
-
-def _value(signal: Signal) -> float:
-    return signal.value
+    return _lead(scene, 3.0, WIRE_LOCK_OHM, WIRE_LOCK_V / (told_a or most_a))
 
 
 def _held(scene: Scene, name: str, low: float, high: float) -> float | None:
