@@ -61,6 +61,8 @@ FLOWS_C = 0.02
 WITNESS_MOST_V = 1000.0
 WITNESS_V = 0.01
 """A cell; somebody else at the same bus bar sees the voltage move by as much (ours)."""
+WITNESS_LEAST_V = 0.15
+"""But no less than this: an inverter's own noise, also where packs stand in series (ours)."""
 
 
 Pair = tuple[float, float]
@@ -176,7 +178,7 @@ class Coherence:
         flows = current_a is not None and abs(current_a) >= self._flows_a
         if track.witness is not None and not _apart(reading):
             _, low_v, high_v = track.witness
-            flows |= high_v - low_v >= WITNESS_V * self._cells
+            flows |= high_v - low_v >= max(WITNESS_V * self._cells, WITNESS_LEAST_V)
         return (flows and same_s >= SAME_S) or (track.clock_runs and same_s >= SAME_AT_REST_S)
 
     def follow(

@@ -37,6 +37,7 @@ from cellwarden.engine.suspects import (
     Values,
     channels,
 )
+from cellwarden.engine.view import CELLS as CELL_NAMES
 from cellwarden.engine.view import View, look
 from cellwarden.engine.wiring import open_wires, paired, swapped
 from cellwarden.model import ExternalMeasurement, Parameters, Reading
@@ -127,6 +128,8 @@ class Plausibility:
         trial = Trial(senses.suspects, heard_s)
         told = len(reading.cell_voltages_v)
         wrong_count = told if told not in {0, self._count} else None
+        if wrong_count is not None:
+            trial.doubt("number of cells", told, "", f"{self._count} are set")
         view, wires = self._judge(trial, senses, reading, recent=recent)
         if view.voltage_v is None and view.cell_max is None and view.reading.current_a is None:
             return _refused(senses, reading, "nothing in it can be believed", now_s)
@@ -189,7 +192,7 @@ class Plausibility:
         """Return whether so many cells are doubtful that it may be the frame, not the cells."""
         if not trial.suspects:
             return False
-        now = sum(s.last_s == heard_s and s.what.startswith(CELLS.what) for s in trial.suspects)
+        now = sum(s.last_s == heard_s and s.what in _CELL_NAMES for s in trial.suspects)
         return now >= max(GARBLED_CELLS, self._count // 4)
 
     def _judge(
@@ -258,9 +261,11 @@ def _just_found(senses: Senses, heard_s: float) -> bool:
 
 def _were_doubtful(senses: Senses) -> bool:
     """Return whether cells were doubtful before: what comes again is the cells, not a frame."""
-    return senses.garbled_s is not None or any(
-        s.what.startswith(CELLS.what) for s in senses.suspects
-    )
+    return senses.garbled_s is not None or any(s.what in _CELL_NAMES for s in senses.suspects)
+
+
+_CELL_NAMES = frozenset(CELL_NAMES)
+"""Of single values; a cell that stands still or apart goes by another name."""
 
 
 def _with_track(trial: Trial, view: View, track: Track) -> tuple[View, list[Unknown]]:
@@ -285,10 +290,16 @@ def _with_track(trial: Trial, view: View, track: Track) -> tuple[View, list[Unkn
         trial.doubt(f"cell {lone.cell + 1} apart", volts, "V", why)
         faults.append((LONE_CELL, (f"cell {lone.cell + 1}",)))
     if still.frozen_sensors:
-        faults.append((FROZEN_SENSOR, tuple(f"T{n + 1}" for n in still.frozen_sensors)))
-    if steps.sign_bad:
-        faults.append((REVERSED, ("current",)))
+        sensors = tuple(f"T{n + 1}" for n in still.frozen_sensors)
+        for n, name in zip(still.frozen_sensors, sensors, strict=True):
+            why = "it stands still while another one moves"
+            trial.doubt(f"{name} standing still", reading.temperatures_c[n] or 0.0, "°C", why)
+        faults.append((FROZEN_SENSOR, sensors))
     current_a = reading.current_a
+    if steps.sign_bad:
+        why = "the voltage moves against it"
+        trial.doubt("sign of the current", current_a or 0.0, "A", why)
+        faults.append((REVERSED, ("current",)))
     if steps.current_bad and current_a is not None:
         why = "the voltage moves without it, or does not move with it"
         trial.doubt("current against voltage", current_a, "A", why)

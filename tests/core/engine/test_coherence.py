@@ -13,6 +13,7 @@ from cellwarden.model import (
     PackPhase,
     PackState,
     Severity,
+    preset,
 )
 from support.packs import Bench, all_cells, parameters, under
 
@@ -316,6 +317,15 @@ def test_what_an_inverter_sees_does_not_always_concern_a_pack(changes, seen_v) -
     for n in range(300):
         bench.inputs = other(seen_v[n % 3])
         bench.hear(runtime_s=None, **changes)
+    assert bench.state.phase is PackPhase.ONLINE
+
+
+def test_the_noise_of_an_inverter_is_none_of_a_pack_of_four_cells() -> None:
+    """Such packs stand in series, and it measures all of them."""
+    bench = Bench(params=preset("LiFePO4", cell_count=4, design_capacity_ah=100))
+    for n in range(300):
+        bench.inputs = other(52.8 + (0.14 if n % 2 else 0.0))
+        bench.hear(runtime_s=None, cell_voltages_v=(3.3,) * 4, voltage_v=13.2)
     assert bench.state.phase is PackPhase.ONLINE
 
 

@@ -174,6 +174,31 @@ def test_it_is_missed_at_its_time_and_the_alarm_names_it(essential: Essential) -
     assert any(text.startswith(f"{essential.kind.value}, {alarm.where}") for text in trial.events)
 
 
+NOT_TOLD = {  # there is no value to keep apart where none came
+    essentials.CELL_VOLTAGE,
+    essentials.CURRENT,
+    essentials.ONE_SENSOR,
+    essentials.ALL_SENSORS,
+    essentials.MOS_SENSOR,
+}
+
+
+@pytest.mark.parametrize(
+    "essential", [e for e in TABLE if e not in NOT_TOLD], ids=lambda e: f"{e.name} ({e.kind.name})"
+)
+def test_the_value_is_quarantined_with_its_reason_and_until_when(essential: Essential) -> None:
+    trial = Trial(essential)
+    trial.lose()
+    quarantined = trial.bench.state.quarantined
+    assert quarantined
+    for quarantine in quarantined:
+        assert quarantine.why
+        assert quarantine.value
+        assert quarantine.since_s <= trial.bench.now_s < quarantine.until_s
+    trial.run(trial.how.cured_s, trial.how.cure)
+    assert trial.run(2, trial.how.cure).quarantined == ()
+
+
 @EVERY
 def test_what_is_left_of_the_limits_is_its_part_and_the_reason_says_so(
     essential: Essential,

@@ -356,6 +356,17 @@ def test_a_quarter_of_the_cells_that_fails_at_once_is_a_fault_with_the_second_re
     assert currents(state) == (0, 0)
 
 
+def test_a_garbled_frame_is_refused_beside_a_cell_that_is_known_to_be_wrong() -> None:
+    """F45, with an open wire all the time."""
+    bench = settled()
+    cells = [3.3] * 16
+    cells[5:7] = 3.9, 2.7
+    bench.settle(10, cell_voltages_v=tuple(cells), voltage_v=52.8)
+    state = bench.hear(**lost(8))
+    assert state.age_s == 1.0
+    assert state.quarantined[-1].why == "too much of it cannot be"
+
+
 def test_after_a_garbled_frame_another_cell_is_still_ignored_once() -> None:
     bench = settled()
     bench.hear(**lost(8))
