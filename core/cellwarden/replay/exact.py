@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import Any
 
 ROOMS = ("cellwarden.model.", "cellwarden.engine.", "cellwarden.diagnosis.")
+_PLAIN = frozenset({type(None), bool, int, float, str})
+"""Types that are the same in JSON."""
 HIDDEN: Mapping[str, object] = {"serial_number": None, "name": None}
 """Fields of `Identity` that tell whose battery it is: never written."""
 
@@ -32,7 +34,8 @@ def encode(value: Any) -> Any:
             "v": [hidden.get(n, None) if n in hidden else encode(getattr(value, n)) for n in names],
         }
     if isinstance(value, tuple):
-        items = [encode(item) for item in value]
+        plain = _PLAIN.issuperset(map(type, value))
+        items = list(value) if plain else [encode(item) for item in value]
         return {"~": _name(type(value)), "v": items} if hasattr(value, "_fields") else items
     if isinstance(value, frozenset):
         return {"~": "frozenset", "v": sorted((encode(item) for item in value), key=repr)}

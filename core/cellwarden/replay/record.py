@@ -262,6 +262,9 @@ def readings(lines: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
         yield Reading(pack=line["step"], heard_s=line["heard"], **known)
 
 
+_as_text = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one for each line
+
+
 def text(line: Mapping[str, Any]) -> str:
     """Return a line as it is written."""
-    return json.dumps(line, separators=(",", ":")) + "\n"
+    return _as_text(line) + "\n"

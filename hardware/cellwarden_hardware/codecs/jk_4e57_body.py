@@ -186,7 +186,7 @@ def _in_usual_order(body: bytes) -> tuple[Measurements, Settings] | None:
     return measured, settings
 
 
-@lru_cache(maxsize=64)  # one entry for each pack and minute of `runtime`; 5 KiB each
+@lru_cache(maxsize=32)  # one entry for each pack and minute of `runtime`; 5 KiB each
 def _settings_of(body: bytes) -> Settings:
     """Return the settings that follow the measured block, which had every measured identifier."""
     counts = dict.fromkeys(_MEASURED_IDS, 0) | (rest := _walk(body))
