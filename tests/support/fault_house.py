@@ -87,6 +87,13 @@ class FaultHouse:
             self.poll()
         return self.states[before:]
 
+    def ask_every(self, seconds: float) -> None:
+        """Start a controller that asks so seldom."""
+        self.every_s = seconds
+        slow = replace(self.engine.settings, max_age_s=3 * seconds)
+        self.engine = Engine(slow)
+        self.memory = self.engine.start(self.now_s)
+
     def poll(self) -> None:
         self.now_s += self.every_s
         self.pack.step(self.every_s, self._demand_a())

@@ -217,6 +217,16 @@ def _slow_poll(house: FaultHouse) -> None:
     _slow_bms(house)
 
 
+def _seldom(**faults: object) -> Callable[[FaultHouse], None]:
+    """Ask every 15 s only."""
+
+    def inject(house: FaultHouse) -> None:
+        house.ask_every(15.0)
+        switch(**faults)(house)
+
+    return inject
+
+
 def _lost_write(house: FaultHouse) -> None:
     """Somebody wished 20 A, and the device holds what it held."""
     house.doubtful = (("charge_current_max_a", 20.0), ("charge_current_max_a", 50.0))
@@ -389,6 +399,24 @@ FAULTS: tuple[Fault, ...] = (
         otherwise=not_in(NO_STEP, "idle", "full", "empty", "balancing"),
         inject=switch(current_reversed=True),
         shows=Must(kind=_K.WIRING, **BOTH),
+    ),
+    Fault(
+        number=12, what="current stuck at 0 while the load steps, asked every 15 s",
+        must="it is no longer believed; both limits at half", within_s=600,
+        otherwise=not_in(NO_STEP, "idle", "full", "empty", "balancing"),
+        inject=_seldom(current_reads_a=0.0), shows=Must(kind=_K.CURRENT_SENSOR, half=True),
+    ),
+    Fault(
+        number=13, what="current of the wrong sign, asked every 15 s",
+        must="wiring fault, both stop", within_s=600,
+        otherwise={
+            **not_in(NO_STEP, "idle", "full", "empty", "balancing"),
+            **not_in(
+                "less than 0.2 C, which may hide in what cells relax between readings",
+                "charging", "cold",
+            ),
+        },
+        inject=_seldom(current_reversed=True), shows=Must(kind=_K.WIRING, **BOTH),
     ),
     Fault(
         number=14, what="current 0.5 A and 2 % off", must="nothing trips; the offset is learned",

@@ -141,6 +141,18 @@ def test_a_healthy_pack_shows_no_fault(operation: str) -> None:
     }.get(operation, set())
 
 
+@pytest.mark.parametrize("operation", ["charging", "discharging", "idle", "cold", "balancing"])
+def test_a_healthy_pack_that_is_asked_every_15_s_shows_no_fault(operation: str) -> None:
+    house = FaultHouse(OPERATIONS[operation])
+    house.ask_every(15.0)
+    kinds = {a.kind.name for state in house.run(3600) for a in state.alarms}
+    assert kinds <= {
+        "charging": {"CELL_OVERVOLTAGE"},
+        "cold": {"CHARGE_UNDERTEMPERATURE"},
+        "balancing": {"CELL_OVERVOLTAGE"},
+    }.get(operation, set())
+
+
 def test_every_fault_of_the_list_has_a_row_that_is_shown_or_says_why_not() -> None:
     assert {fault.number for fault in FAULTS} == set(range(1, 51))
     for fault in FAULTS:
