@@ -409,13 +409,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         number=13, what="current of the wrong sign, asked every 15 s",
         must="wiring fault, both stop", within_s=600,
-        otherwise={
-            **not_in(NO_STEP, "idle", "full", "empty", "balancing"),
-            **not_in(
-                "less than 0.2 C, which may hide in what cells relax between readings",
-                "charging", "cold",
-            ),
-        },
+        otherwise=not_in(NO_STEP, "idle", "full", "empty", "balancing"),
         inject=_seldom(current_reversed=True), shows=Must(kind=_K.WIRING, **BOTH),
     ),
     Fault(

@@ -266,7 +266,7 @@ class Coherence:
             bad = steps.current_bad or stuck >= SLOW_STEPS
             return steps._replace(swing=swing, stuck=stuck, good=0, current_bad=bad)
         steps = steps._replace(swing=0, stuck=0)
-        if moved_a < 2 * self._step_a or moved_v < 2 * REVERSED_V:
+        if moved_a < self._step_a or moved_v < 2 * REVERSED_V:
             return steps
         if volts * amps < 0:
             turned = steps.reversed + 1

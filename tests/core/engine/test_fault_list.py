@@ -5,13 +5,14 @@
 
 import ast
 import os
+import random
 from functools import cache
 
 import pytest
 
 from cellwarden.model import AlarmKind, AlarmSource, PackState, Severity
 from cellwarden_hardware.simulator.pack_faults import PackFaults
-from support.fault_house import OPERATIONS, FaultHouse
+from support.fault_house import OPERATIONS, FaultHouse, Operation
 from support.fault_list import FAULTS, Fault
 from support.tools import REPOSITORY
 
@@ -151,6 +152,32 @@ def test_a_healthy_pack_that_is_asked_every_15_s_shows_no_fault(operation: str) 
         "cold": {"CHARGE_UNDERTEMPERATURE"},
         "balancing": {"CELL_OVERVOLTAGE"},
     }.get(operation, set())
+
+
+@pytest.mark.parametrize("temperature_c", [25.0, -8.0])
+def test_loads_that_come_and_go_between_seldom_readings_make_no_current_fault(
+    temperature_c: float,
+) -> None:
+    """Two hours of pulses of 2 to 120 s, of which a reading each 15 s sees only what it sees."""
+    house = FaultHouse(Operation(soc_percent=70, temperature_c=temperature_c, current_a=0))
+    house.ask_every(15.0)
+    house.obeys = False
+    draw = random.Random(1)
+    left_s, current_a, kinds = 0, 0.0, set()
+    for second in range(7200):
+        if left_s <= 0:
+            current_a, left_s = draw.choice(PULSES_A), draw.choice([2, 3, 5, 8, 15, 40, 120])
+        left_s -= 1
+        house.pack.step(1.0, current_a)
+        house.now_s += 1.0
+        if second % 15 == 0:
+            reading = house.pack.read(house.now_s)
+            house.memory, state = house.engine.step(house.memory, reading, house.now_s)
+            kinds |= {alarm.kind for alarm in state.alarms}
+    assert not kinds & {AlarmKind.CURRENT_SENSOR, AlarmKind.WIRING}
+
+
+PULSES_A = [0.0, -5.0, -10.0, -20.0, -40.0, -60.0, 15.0, 30.0]
 
 
 def test_every_fault_of_the_list_has_a_row_that_is_shown_or_says_why_not() -> None:
