@@ -14,9 +14,9 @@ charge voltage and takes its trickle.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cellwarden.engine.bank_limits import Voltage
 from cellwarden.engine.bank_ramp import DROP_RULE, FLOAT_RULE
 from cellwarden.engine.bank_settings import BankSettings, FullWhen
+from cellwarden.engine.bank_voltages import Voltage
 from cellwarden.model import ChargeMode, ChargePhase, Limit, Order, Orders, PackState, Reason
 
 REBULK_PERCENT = 95.0

@@ -7,8 +7,9 @@ leaves the string open, so that nothing may flow. Voltages and their limits add 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cellwarden.engine.bank_limits import CHARGE, Direction, Member, Shared, Voltage, extreme
+from cellwarden.engine.bank_limits import CHARGE, Direction, Member, Shared
 from cellwarden.engine.bank_ramp import urgent_v
+from cellwarden.engine.bank_voltages import Voltage, extreme
 from cellwarden.engine.limit_rules import FULL
 from cellwarden.engine.ramp import RISING
 from cellwarden.model import Limit, PackState, Reason, Standing

@@ -12,14 +12,12 @@ from cellwarden.engine.bank_limits import (
     Direction,
     Member,
     Shared,
-    Voltage,
-    charge_voltage_wish,
     current_wish,
-    discharge_voltage,
 )
 from cellwarden.engine.bank_members import Part
 from cellwarden.engine.bank_settings import BankSettings, Shape
 from cellwarden.engine.bank_share import Shares
+from cellwarden.engine.bank_voltages import Voltage, charge_voltage_wish, discharge_voltage
 from cellwarden.model import Limit, PackState
 
 

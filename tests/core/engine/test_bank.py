@@ -5,7 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from cellwarden.model import AlarmKind, BankPhase, ChargePhase, PackPhase, Severity
+from cellwarden.engine import Bank, BankMember, BankSettings
+from cellwarden.model import (
+    AlarmKind,
+    BankPhase,
+    ChargeMode,
+    ChargePhase,
+    Orders,
+    PackPhase,
+    Severity,
+)
 from support.packs import all_cells, with_cell
 from support.racks import Rack, currents
 
@@ -128,6 +137,16 @@ def test_the_lowest_charge_voltage_rules_and_names_its_pack() -> None:
     rack.cycle()
     rack.cycle()
     assert 54.88 < rack.state.limits.cvl_v < 54.885
+
+
+@pytest.mark.parametrize(("floats", "expected"), [((54.0, 53.6), 53.6), ((54.0, None), 54.0)])
+def test_the_full_bank_floats_where_the_most_demanding_pack_wants_it(floats, expected) -> None:
+    rack = Rack()
+    members = [BankMember(n, 100.0, v) for n, v in zip(("left", "right"), floats, strict=True)]
+    rack.bank = Bank(BankSettings("Battery", tuple(members)))
+    rack.cycles(60)
+    rack.orders = Orders(mode=ChargeMode.FLOAT)
+    assert rack.cycles(3600).limits.cvl_v == pytest.approx(expected)
 
 
 def test_a_pack_that_must_not_charge_while_its_fet_conducts_stops_the_bank() -> None:

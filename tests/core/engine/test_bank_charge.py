@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cellwarden.engine.bank_charge import ChargeControl, Moment, Plan
-from cellwarden.engine.bank_limits import Voltage
 from cellwarden.engine.bank_settings import BankMember, BankSettings
+from cellwarden.engine.bank_voltages import Voltage
 from cellwarden.model import NO_ORDERS, ChargeMode, ChargePhase, Limit, Order, Orders, Reason
 from support.states import pack_state
 

@@ -19,10 +19,7 @@ from cellwarden.engine.bank_limits import (
     DISCHARGE,
     Member,
     Shared,
-    charge_voltage_wish,
     current_wish,
-    discharge_voltage,
-    extreme,
     stopped,
 )
 from cellwarden.engine.bank_members import UNSEEN, Part
@@ -30,6 +27,7 @@ from cellwarden.engine.bank_orders import Reached, charge_reasons, discharge_rea
 from cellwarden.engine.bank_ramp import STILL, Moves, Wanted, moved, urgent_v
 from cellwarden.engine.bank_settings import BankMember, BankSettings
 from cellwarden.engine.bank_share import LoadStep, begin, conductances, hear
+from cellwarden.engine.bank_voltages import charge_voltage_wish, discharge_voltage, extreme
 from cellwarden.model import (
     ChargeMode,
     ChargePhase,
