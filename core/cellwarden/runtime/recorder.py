@@ -29,6 +29,8 @@ FOLDER = "record"
 KEPT_FOLDER = "record-kept"
 PART_S = 600.0
 """Real s that one file holds."""
+FLUSH_S = 5.0
+"""Real s after which what was written can be read from outside; each time costs some bytes."""
 GATHER_S = 2.0
 """Real s for which events are gathered: waking the thread costs more than its work."""
 BEFORE_PARTS = 2
@@ -118,7 +120,7 @@ class Recorder:
                     tape.take(event)
                     if isinstance(event, Decision):
                         self._watch(event.state, tape, now_s)
-                tape.file.flush()
+                tape.show(now_s)
             if tape is not None and self._keep_at_s is not None:
                 self._keep(tape)
         finally:
@@ -180,7 +182,7 @@ class _Tape:
     """One file of the ring while it is written."""
 
     def __init__(self, path: Path, setup: Setup, now_s: float) -> None:
-        self.begun_s = now_s
+        self.begun_s = self._shown_s = now_s
         self.file: TextIO = io.TextIOWrapper(_Flushing(path, "wb", 6), encoding="utf-8", newline="")
         self._writer = Writer(setup, time.time())
         self.file.write(text(self._writer.head()))
@@ -189,6 +191,12 @@ class _Tape:
         writer = self._writer
         lines = writer.step(event) if isinstance(event, Step) else writer.decision(event)
         self.file.writelines(map(text, lines))
+
+    def show(self, now_s: float) -> None:
+        """Let everything so far be read from outside, if it is time."""
+        if now_s - self._shown_s >= FLUSH_S:
+            self._shown_s = now_s
+            self.file.flush()
 
     def close(self) -> None:
         self.file.close()
@@ -234,7 +242,9 @@ def export(folder: Path, target: Path) -> int:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from error
     if not count:
         target.unlink(missing_ok=True)
-        raise ConfigError(f"nothing is written in {folder} yet: try again in {GATHER_S:g} s")
+        raise ConfigError(
+            f"nothing is written in {folder} yet: try again in {FLUSH_S + GATHER_S:g} s"
+        )
     return count
 
 
