@@ -61,8 +61,18 @@ class Bench:
         max_age_s: float = 3.0,
         memory: PackMemory | None = None,
         now_s: float = 1000.0,
+        *,
+        balances_cells: bool = False,
     ) -> None:
-        self.engine = Engine(EngineSettings("left", chemistry, params or parameters(), max_age_s))
+        self.engine = Engine(
+            EngineSettings(
+                "left",
+                chemistry,
+                params or parameters(),
+                max_age_s,
+                balances_cells=balances_cells,
+            )
+        )
         self.now_s = now_s
         self.memory = memory if memory is not None else self.engine.start(now_s)
         self.state: PackState | None = None

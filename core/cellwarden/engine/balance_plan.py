@@ -20,14 +20,18 @@ import math
 from typing import NamedTuple
 
 from cellwarden.engine.alarms import Alarms, Fault
-from cellwarden.engine.balance_debt import Debts, debts
+from cellwarden.engine.balance_debt import Debts
+from cellwarden.engine.balance_leads import disturbed_by, ends_of, moved_by, undisturbed
+from cellwarden.engine.balance_measure import NOTHING_MEASURED, Measured, Measurer
+from cellwarden.engine.resistance import Steps
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_estimator import Moved
 from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.view import View
 from cellwarden.model import AlarmKind, Balancing, Chemistry, Parameters, Severity
-from cellwarden.model.catalog import interpolate
+from cellwarden.model.catalog import Curve, interpolate
 
+NO_STEPS = Steps()
 EVERY_S = 10.0
 """A balancer's own phase (ours): no use to think faster."""
 KNOWN_PART = 0.003
@@ -53,7 +57,7 @@ LOCKS = {AlarmKind.BALANCE_WIRE_OPEN, AlarmKind.WIRING, AlarmKind.CELL_FAILURE}
 """Alarms by which it is not sure which cell a lead belongs to, or whether it is one."""
 WORK_S, LOOK_S = 480.0, 80.0
 """Balancing and pause where the voltages tell something: a pause holds one look at the cells."""
-FLAT_WORK_S = 3600.0
+FLAT_WORK_S = 1800.0
 """Between pauses on the flat part, where there is little to see."""
 
 
@@ -95,15 +99,25 @@ class Plan(NamedTuple):
     """`harm` has differed from `vetoed` for so long."""
     stuck_s: float = 0.0
     """It has been balancing for so long although it was told not to."""
+    measured: Measured = NOTHING_MEASURED
 
 
 class Planner:
     """Plans for one pack."""
 
-    def __init__(self, cell: Chemistry, parameters: Parameters, *, by_cell: bool) -> None:
+    def __init__(
+        self,
+        cell: Chemistry,
+        parameters: Parameters,
+        ocv_v: Curve | None = None,
+        *,
+        by_cell: bool,
+    ) -> None:
         """`by_cell`: the hardware takes orders of single cells; else it only has a switch."""
+        self._measurer = Measurer(cell, parameters, ocv_v)
         self._by_cell = by_cell
         self._design_ah = parameters.design_capacity_ah
+        self._known_ah = KNOWN_PART * self._design_ah
         self._trigger_v = parameters.balance_trigger_v
         self._start_v = parameters.balance_start_v
         # R28: never above the set maximum nor 0.1 C.
@@ -113,25 +127,35 @@ class Planner:
         self._steep_v = 0.0 if flat is None else interpolate(cell.ocv_v, flat[1]) + STEEP_V
 
     def moved(self, plan: Plan, view: View, gap_s: float) -> Moved | None:
-        """Return what the balancer did to which cell for `gap_s` after a view."""
-        current_a = view.reading.balance_current_a
-        if not current_a:
-            return None
-        cells = plan.pair if self._by_cell else plan.ends
-        if cells is None:
-            cells = _ends(view)
-        if cells is None:
-            return None
-        return Moved(cells[0] if current_a < 0 else cells[1], current_a * gap_s)
+        """Return what the balancer did to which cell in the `gap_s` before a reading.
+
+        `plan` is as it was in that time.
+        """
+        return moved_by(view, plan.pair if self._by_cell else plan.ends, gap_s)
+
+    def undisturbed(self, plan: Plan, view: View) -> View:
+        """Return what the cells would show if no balancer was at work; arguments as of `moved`.
+
+        Of a BMS that chooses its cells itself nobody knows which; its readings are left alone.
+        """
+        return undisturbed(view, plan.pair) if self._by_cell else view
 
     def hear(
-        self, plan: Plan, view: View, gauge: Gauge, gap_s: float | None, *, alarms: Alarms
+        self,
+        plan: Plan,
+        view: View,
+        gauge: Gauge,
+        gap_s: float | None,
+        *,
+        alarms: Alarms,
+        moved: Moved | None = None,
+        steps: Steps = NO_STEPS,
     ) -> Plan:
         """Return the plan after a reading; the same thoughts for EVERY_S."""
         passed_s = gap_s or 0.0
         ends, worked_s, paused_s = plan.ends, plan.worked_s, plan.paused_s
         if not view.reading.balance_current_a:
-            ends = _ends(view) or ends
+            ends = ends_of(view) or ends
         if plan.shown is not None and plan.shown.wanted:
             worked_s += passed_s
         elif paused_s is not None:
@@ -151,11 +175,20 @@ class Planner:
             plan.restoring,
             plan.turn_s,
             stuck_s,
+            plan.measured,
         )
         if not self._by_cell:
             plan = _turned(plan, passed_s, view.reading.balance_switch_on)
+        if moved is not None:
+            plan = plan._replace(measured=self._measurer.moved(plan.measured, moved))
         if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
             return plan
+        if self._by_cell:
+            disturbed = disturbed_by(view, plan.pair)
+        else:
+            disturbed = disturbed_by(view, plan.ends, ends_of(view))
+        measured = self._measurer.hear(plan.measured, view, gauge, steps, disturbed, plan.age_s)
+        plan = plan._replace(measured=measured)
         return self._think(plan, view, gauge, alarms)._replace(age_s=0.0)
 
     def switch(self, plan: Plan) -> bool | None:
@@ -184,8 +217,8 @@ class Planner:
         return works and told_off
 
     def _think(self, plan: Plan, view: View, gauge: Gauge, alarms: Alarms) -> Plan:
-        estimate, soc = gauge.estimate, gauge.soc_percent
-        known = None if estimate is None else debts(estimate, self._design_ah)
+        soc = gauge.soc_percent
+        known = self._measurer.debts(plan.measured, gauge)
         stopped = _unfit(view, alarms)
         if stopped is None and not alarms.overvoltage and soc is not None and soc < EMPTY_PERCENT:
             stopped = f"SoC below {EMPTY_PERCENT:.0f} %"
@@ -195,7 +228,7 @@ class Planner:
             return self._rest(plan, view, known, stopped or "measures", harm=harm)
         if alarms.overvoltage:
             return self._work(plan, view, known, ends, "over-voltage: balancing is the cure")
-        steep = self._steep(view)
+        steep = self._measurer.rising(view) if plan.measured.begun else self._steep(view)
         if known is not None:
             pair = self._by_debt(plan, known, ends, steep=steep)
             if pair is not None:
@@ -220,15 +253,25 @@ class Planner:
         self, plan: Plan, known: Debts, ends: tuple[int, int], *, steep: bool
     ) -> tuple[int, int] | None:
         """Return who gives to whom by charge; None where it is not known well or not worth it."""
-        ah, sigma_ah = known
-        # With a switch only, the device takes from the highest and gives to the lowest voltage.
-        give, take = (ah.index(max(ah)), ah.index(min(ah))) if self._by_cell else ends
-        apart_ah = ah[give] - ah[take]
-        least = DONE_PART if plan.going else START_PART
-        worst_ah = max(sigma_ah[give], sigma_ah[take])
-        sure = steep or worst_ah <= KNOWN_PART * self._design_ah
-        worth = apart_ah >= max(least * self._design_ah, DOUBT * _doubt_ah(known, give, take))
-        return (give, take) if sure and worth else None
+        least_ah = (DONE_PART if plan.going else START_PART) * self._design_ah
+        sure = steep or plan.measured.begun
+
+        def worth(give: int, take: int) -> bool:
+            if not sure and max(known.sigma_ah[give], known.sigma_ah[take]) > self._known_ah:
+                return False
+            apart_ah = known.ah[give] - known.ah[take]
+            return apart_ah >= max(least_ah, DOUBT * _doubt_ah(known, give, take))
+
+        if not self._by_cell:
+            # With a switch only, the device takes from the highest and gives to the lowest voltage.
+            return ends if worth(*ends) else None
+        order = sorted(range(len(known.ah)), key=known.ah.__getitem__)
+        surest = _surest(known)
+        for give in (order[-1], surest[0]):
+            for take in order:
+                if worth(give, take):
+                    return give, take
+        return None
 
     def _settled(self, known: Debts) -> bool:
         """Return whether the cells are balanced as far as it can be known."""
@@ -334,13 +377,13 @@ def _unfit(view: View, alarms: Alarms) -> str | None:
     return None
 
 
+def _surest(known: Debts) -> tuple[int, int]:
+    """Return the cell that has surely most and the one that has surely least, from 0."""
+    most = [ah - DOUBT * sigma for ah, sigma in zip(*known, strict=True)]
+    least = [ah + DOUBT * sigma for ah, sigma in zip(*known, strict=True)]
+    return most.index(max(most)), least.index(min(least))
+
+
 def _doubt_ah(known: Debts, one: int, other: int) -> float:
     """Return one sigma of the difference of two cells' debts."""
     return math.hypot(known.sigma_ah[one], known.sigma_ah[other])
-
-
-def _ends(view: View) -> tuple[int, int] | None:
-    """Return the highest and lowest cell, from 0."""
-    if view.cell_max is None or view.cell_min is None:
-        return None
-    return view.cell_max.cell - 1, view.cell_min.cell - 1

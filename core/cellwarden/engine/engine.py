@@ -279,7 +279,8 @@ class Engine:
         gauge, watches = memory.gauge, memory.alarms.watches
         moved: Moved | None = None
         if fresh:
-            gauge, watches, moved = self._hear(memory, view, inputs)
+            gauge, watches, moved, mended = self._hear(memory, view, inputs)
+            view, senses = mended, _seeing(senses, mended)
         if watches is not self._protection.idle:
             watches = self._protection.wait(watches, now_s)
         overdue: tuple[Missing, ...] = ()
@@ -350,18 +351,22 @@ class Engine:
 
     def _hear(
         self, memory: PackMemory, view: View, inputs: Inputs
-    ) -> tuple[Gauge, tuple[Watch, ...], Moved | None]:
-        """Return SoC, protections and what the balancer moved, after a new reading."""
+    ) -> tuple[Gauge, tuple[Watch, ...], Moved | None, View]:
+        """Return SoC, protections, what the balancer moved and what the cells have.
+
+        Protections hear what was measured, all others what it is without the drop of a balancer's
+        current over the leads (R31).
+        """
         heard_s, before_s = view.reading.heard_s, memory.senses.heard_s
         gap_s = None if before_s is None else heard_s - before_s
         shunt_a = inputs.shunt_current_a  # for counting only, protections keep the BMS's current
         if shunt_a is not None and not abs(shunt_a) <= self._most_a:  # also NaN
             shunt_a = None
-        before_view = memory.senses.view
         moved = None
-        if before_view is not None and gap_s is not None and gap_s <= self._max_age_s:
-            moved = self._insights.planner.moved(memory.insight.plan, before_view, gap_s)
-        gauge = self._soc.hear(memory.gauge, view, gap_s, moved, shunt_a)
+        if gap_s is not None and gap_s <= self._max_age_s:
+            moved = self._insights.planner.moved(memory.insight.plan, view, gap_s)
+        mended = self._insights.planner.undisturbed(memory.insight.plan, view)
+        gauge = self._soc.hear(memory.gauge, mended, gap_s, moved, shunt_a)
         before = memory.alarms.watches
         if gap_s is not None and gap_s > self._max_age_s:
             before = self._protection.forget(before)
@@ -379,7 +384,7 @@ class Engine:
                 gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
             if watches[self._under].confirmed and not before[self._under].confirmed:
                 gauge = self._soc.anchor_empty(gauge)
-        return gauge, watches, moved
+        return gauge, watches, moved, mended
 
     def _silent(
         self, memory: PackMemory, senses: Senses, now_s: float, link: LinkQuality | None
@@ -432,3 +437,8 @@ class Engine:
             text = f"SoC {gauge.estimated_percent or 0:.0f} %, {gauge.basis}"
             events.append(Event(at_s=now_s, pack=pack, text=text))
         return tuple(events)
+
+
+def _seeing(senses: Senses, view: View) -> Senses:
+    """Return what is remembered with another view of the same reading; mostly it is the same."""
+    return senses if senses.view is view else replace(senses, view=view)

@@ -106,7 +106,7 @@ class Insights:
         self._leak_watch = LeakWatch(parameters.cell_count, parameters.design_capacity_ah)
         self._forecaster = Forecaster(cell, parameters, ocv_v)
         self._heater = None if heater is None else Heater(heater, parameters)
-        self.planner = Planner(cell, parameters, by_cell=balances_cells)
+        self.planner = Planner(cell, parameters, ocv_v, by_cell=balances_cells)
 
     def hear(self, insight: Insight, moment: Moment) -> Insight:
         """Return what is known after a reading."""
@@ -128,6 +128,8 @@ class Insights:
             moment.gauge,
             moment.gap_s,
             alarms=moment.alarms,
+            moved=moment.moved,
+            steps=insight.steps,
         )
         steps = self._watch.hear(insight.steps, moment.view, moment.gap_s)
         heat, forecast, leaks = insight.heat, insight.forecast, insight.leaks

@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 
+from cellwarden.engine.balance_ledger import Ledger, Width
+from cellwarden.engine.balance_measure import Measured
+from cellwarden.engine.balance_plan import Plan
 from cellwarden.engine.counters import EXTREMES, Bookkeeper, Tally, Times
 from cellwarden.engine.heating import Heat
 from cellwarden.engine.insight import NOTHING_KNOWN, Insight
@@ -10,6 +14,8 @@ from cellwarden.engine.leaks import Leaks, Look
 from cellwarden.model import AlarmKind, Extreme
 
 Record = dict[str, object]
+UNHEARD_A = 1.0
+"""What a balancer may have moved to or from a cell while nobody heard it (ours)."""
 
 
 def write_insight(insight: Insight, bookkeeper: Bookkeeper) -> Record:
@@ -18,6 +24,7 @@ def write_insight(insight: Insight, bookkeeper: Bookkeeper) -> Record:
         "counters": _write_tally(insight.tally, bookkeeper),
         "heater_energy_wh": insight.heat.energy_wh,
         "leaks": _write_leaks(insight.leaks),
+        "ledger": _write_ledger(insight.plan.measured.ledger),
     }
 
 
@@ -36,7 +43,13 @@ def read_insight(
     if "heater_energy_wh" in kept:
         heat = Heat(energy_wh=_number(kept, "heater_energy_wh"))
     leaks = _read_leaks(kept.get("leaks"), cell_count, off_for_s)
-    return Insight(tally=_read_tally(counters, bookkeeper, off_for_s), heat=heat, leaks=leaks)
+    ledger = _read_ledger(kept.get("ledger"), cell_count, off_for_s)
+    return Insight(
+        tally=_read_tally(counters, bookkeeper, off_for_s),
+        heat=heat,
+        leaks=leaks,
+        plan=Plan(measured=Measured(ledger)),
+    )
 
 
 def _write_leaks(leaks: Leaks) -> Record | None:
@@ -60,7 +73,8 @@ def _read_leaks(record: object, count: int, off_for_s: float | None) -> Leaks:
         return Leaks()
     kept = _mapping(record, "leaks")
     moved_ah, ah, look_sigma_ah, rate_a, sigma_a = (
-        _row(kept.get(key), key) for key in ("moved_ah", "ah", "look_sigma_ah", "rate_a", "sigma_a")
+        _row(kept.get(key), f"leaks.{key}")
+        for key in ("moved_ah", "ah", "look_sigma_ah", "rate_a", "sigma_a")
     )
     if off_for_s is None or len(ah) != count or len(look_sigma_ah) != count:
         return Leaks()
@@ -70,9 +84,44 @@ def _read_leaks(record: object, count: int, off_for_s: float | None) -> Leaks:
     return Leaks(moved_ah, look, False, _number(kept, "watched_s"), rate_a, sigma_a)
 
 
+def _write_ledger(ledger: Ledger) -> Record | None:
+    if not ledger.ah and not ledger.widths:
+        return None
+    return {
+        "ah": list(ledger.ah),
+        "sigma_ah": list(ledger.sigma_ah),
+        "weights": [width.weight for width in ledger.widths],
+        "ratios": [width.ratio for width in ledger.widths],
+    }
+
+
+def _read_ledger(record: object, count: int, off_for_s: float | None) -> Ledger:
+    """Return how far the cells are apart and what their knee is like.
+
+    The knee is theirs for good. How far they are apart is not known after a time in which nobody
+    knows what a balancer did, and begun anew where the record is of other cells.
+    """
+    if record is None:
+        return Ledger()
+    kept = _mapping(record, "ledger")
+    ah, sigma_ah, weights, ratios = (
+        _row(kept.get(key), f"ledger.{key}") for key in ("ah", "sigma_ah", "weights", "ratios")
+    )
+    if len(ah) != len(sigma_ah) or len(weights) != len(ratios):
+        raise ValueError("ledger is damaged")
+    for name, row in (("sigma_ah", sigma_ah), ("weights", weights), ("ratios", ratios)):
+        if min(row, default=0.0) < 0:
+            raise ValueError(f"ledger.{name} = {min(row)} is out of range")
+    widths = tuple(starmap(Width, zip(weights, ratios, strict=True)))
+    if off_for_s is None or len(ah) != count:
+        return Ledger(widths=widths)
+    moved_ah = UNHEARD_A * max(off_for_s, 0.0) / 3600
+    return Ledger(ah, tuple([sigma + moved_ah for sigma in sigma_ah]), widths)
+
+
 def _row(record: object, name: str) -> tuple[float, ...]:
     if not isinstance(record, list):
-        raise ValueError(f"leaks.{name} is damaged")  # noqa: TRY004  # a bad record
+        raise ValueError(f"{name} is damaged")  # noqa: TRY004  # a bad record
     return tuple(_number({name: value}, name, -math.inf) for value in record)
 
 

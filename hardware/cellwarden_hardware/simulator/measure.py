@@ -62,7 +62,10 @@ class Meter:
             discharge_switch_on=said.discharge_switch_on,
             balance_switch_on=said.balance_switch_on,
             balance_current_a=balancer.current_a if balancer.cell is not None else 0.0,
-            wire_resistances_ohm=tuple(0.004 + 0.0005 * (n % 3) for n in range(len(cells))),
+            wire_resistances_ohm=tuple(
+                (pack.design.balance_lead_ohm or 0.004) + 0.0005 * (n % 3)
+                for n in range(len(cells))
+            ),
             settings={
                 "cell_count": p.cell_count,
                 "design_capacity_ah": p.design_capacity_ah,

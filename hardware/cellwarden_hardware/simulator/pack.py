@@ -212,8 +212,14 @@ class SimulatedPack:
         balancer, volts = self.bms.balancer, self.cells.voltages_v
         if balancer.cell is None or not self.design.balance_lead_ohm:
             return volts
-        seen = list(volts)  # both leads of the cell carry the balance current
-        seen[balancer.cell] += 2 * self.design.balance_lead_ohm * balancer.current_a
+        # Both leads of the cell carry the balance current; its neighbours share one each.
+        drop_v, n = self.design.balance_lead_ohm * balancer.current_a, balancer.cell
+        seen = list(volts)
+        seen[n] += 2 * drop_v
+        if n > 0:
+            seen[n - 1] -= drop_v
+        if n + 1 < len(seen):
+            seen[n + 1] -= drop_v
         return seen
 
     def switch_heater(self, on: bool, /) -> None:

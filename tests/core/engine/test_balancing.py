@@ -235,7 +235,7 @@ def test_it_pauses_to_measure_and_goes_on() -> None:
 
 def test_on_the_flat_part_it_pauses_seldom() -> None:
     before = Plan()
-    for _ in range(300):
+    for _ in range(180):
         before = plan(gauge({3: 2.0, 12: -1.5}, sigma=0.25), before=before)
         assert before.shown.wanted
 

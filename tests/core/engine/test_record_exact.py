@@ -119,6 +119,12 @@ KEPT: dict[str, Any] = {
             "rate_a": [0.001 * n for n in range(16)],
             "sigma_a": [0.01 + n for n in range(16)],
         },
+        "ledger": {
+            "ah": [0.1 * n - 0.8 for n in range(16)],
+            "sigma_ah": [0.1 + 0.01 * n for n in range(16)],
+            "weights": [4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0],
+            "ratios": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1],
+        },
     },
 }  # fmt: skip
 
@@ -198,6 +204,7 @@ def test_time_off_goes_on_for_what_is_counted_from_a_moment() -> None:
         ("insight", "counters", "since_full_s"),
         ("insight", "counters", "told_ah"),
         ("insight", "leaks"),
+        ("insight", "ledger"),
     ],
 )
 def test_what_is_not_known_stays_unknown(path: tuple[Any, ...]) -> None:
@@ -222,6 +229,7 @@ def test_a_trip_without_its_threshold_has_the_one_of_its_row() -> None:
         (("tripped_before_s",), {}),
         (("opened",), [False, False]),
         (("insight", "heater_energy_wh"), 0.0),
+        (("insight", "ledger"), None),
         (("insight", "counters", "armed"), False),
         (("insight", "counters", "bands", 0, "20..40 %"), 0.0),
     ],
@@ -274,7 +282,7 @@ def test_one_bad_number_anywhere_is_refused_by_its_name(bad: object) -> None:
 def test_a_number_below_0_is_refused_where_none_can_be() -> None:
     for path in NUMBERS:
         if not SIGNED.intersection(path):
-            with pytest.raises(ValueError, match=f"{path[-1]}|{path[-2:]}|tripped|short"):
+            with pytest.raises(ValueError, match=f"{path[-1]}|{path[-2:]}|tripped|short|ledger"):
                 Bench().engine.restore(changed(path, -0.001), 5.0, 0.0)
 
 
@@ -331,6 +339,14 @@ def test_0_is_a_number_like_any_other() -> None:
         (("insight", "leaks", "ah"), None, "leaks.ah is damaged"),
         (("insight", "leaks", "rate_a"), [0.0] * 15, "leaks is damaged"),
         (("insight", "leaks", "moved_ah"), [0.0] * 15, "leaks is damaged"),
+        (("insight", "ledger"), [], "ledger is damaged"),
+        (("insight", "ledger", "ah"), 1.0, "ledger.ah is damaged"),
+        (("insight", "ledger", "ah"), [0.0] * 15, "ledger is damaged"),
+        (("insight", "ledger", "ratios"), [1.0], "ledger is damaged"),
+        (("insight", "ledger", "sigma_ah"), [-0.1] * 16,
+         "ledger.sigma_ah = -0.1 is out of range"),
+        (("insight", "ledger", "weights"), [1.0] * 6 + [-1.0],
+         "ledger.weights = -1.0 is out of range"),
     ],
 )  # fmt: skip
 def test_what_else_is_damaged_is_refused_by_its_name(
@@ -373,3 +389,19 @@ def test_a_loop_beyond_its_ends_is_put_back_to_them() -> None:
 def test_leaks_of_another_number_of_cells_begin_anew() -> None:
     for key in ("ah", "look_sigma_ah"):
         assert restored(changed(("insight", "leaks", key), [1.0] * 15)).insight.leaks.look is None
+
+
+def test_how_far_cells_are_apart_is_doubted_by_an_ampere_while_nobody_listened() -> None:
+    ledger = restored(KEPT, off_for_s=1800.0).insight.plan.measured.ledger
+    assert ledger.ah == tuple(KEPT["insight"]["ledger"]["ah"])
+    assert ledger.sigma_ah[:2] == pytest.approx((0.6, 0.61))
+
+
+def test_the_knee_is_kept_when_how_far_cells_are_apart_is_not() -> None:
+    path = ("insight", "ledger")
+    other = changed((*path, "ah"), [0.0] * 15)
+    other["insight"]["ledger"]["sigma_ah"] = [1.0] * 15
+    for memory in (restored(KEPT, off_for_s=None), restored(other)):
+        ledger = memory.insight.plan.measured.ledger
+        assert (ledger.ah, ledger.sigma_ah) == ((), ())
+        assert ledger.widths[0] == (4.0, 0.5)
