@@ -27,7 +27,7 @@ def debts(estimate: Estimate, design_ah: float) -> Debts:
     mean, cells = estimate.mean, estimate.cells
     low = 1 - mean.x[SOC]
     cap_ah = design_ah / mean.x[PER_AH]
-    missing = [cap_ah * (low - x[APART]) / (1 + x[LESS_AH]) for x, _ in cells]
+    missing = [cap_ah * (low - x[APART]) / (1 + x[LESS_AH]) for x, _, _ in cells]
     middle = sum(missing) / len(missing)
     return Debts(
         tuple([middle - ah for ah in missing]),
@@ -40,7 +40,7 @@ def debts(estimate: Estimate, design_ah: float) -> Debts:
                         0.0,
                     )
                 )
-                for _, p in cells
+                for _, p, _ in cells
             ]
         ),
     )

@@ -25,7 +25,7 @@ def cell_estimates(
     per_ah_variance = mean.p[PER_AH][PER_AH] / (per_ah * per_ah)
     ohmic_variance = mean.p[OHMIC][OHMIC]
     estimates = []
-    for number, (x, p) in enumerate(estimate.cells, start=1):
+    for number, (x, p, _) in enumerate(estimate.cells, start=1):
         capacity_ah = design_ah / (per_ah * (1 + x[LESS_AH]))
         capacity_part = math.sqrt(max(per_ah_variance + p[LESS_AH][LESS_AH], 0.0))
         volts_c = ohmic + x[MORE_OHM]

@@ -381,9 +381,9 @@ class Engine:
         watches = self._protection.hear(before, scene, gauge.soc_percent, heard_s)
         if watches is not before:
             if watches[self._over].confirmed and not before[self._over].confirmed:
-                gauge = self._soc.anchor_full(gauge, "counting since over-voltage")
+                gauge = self._soc.tripped(gauge, heard_s, high=True)
             if watches[self._under].confirmed and not before[self._under].confirmed:
-                gauge = self._soc.anchor_empty(gauge)
+                gauge = self._soc.tripped(gauge, heard_s, high=False)
         return gauge, watches, moved, mended
 
     def _silent(

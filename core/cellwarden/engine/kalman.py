@@ -64,3 +64,13 @@ def faded(p: Matrix, n: int, by: float) -> Matrix:
     rows = [tuple([a * by if j == n else a for j, a in enumerate(row)]) for row in p]
     rows[n] = tuple([a * by for a in rows[n]])
     return tuple(rows)
+
+
+def loosened(p: Matrix, by: Sequence[float]) -> Matrix:
+    """Return the covariance with each state's sigma widened by a factor, correlations kept."""
+    return tuple(
+        [
+            tuple([a * f * g for a, g in zip(row, by, strict=True)])
+            for row, f in zip(p, by, strict=True)
+        ]
+    )

@@ -2,9 +2,11 @@
 
 The estimate (`soc_estimator`) counts and listens to the voltages; what is shown follows it at a
 bounded rate, so that nobody sees a jump where the estimate learned something. It jumps only at a
-stated reset, which the log tells: an over- or under-voltage trip, or a fresh start from the BMS's
-own SoC. Only a full charge shows 100 %, only an empty trip 0 %: several inverters stop charging at
-100.
+stated reset, which the log tells: a SoC that somebody states, or the BMS's own after a guess.
+Only a full charge shows 100 %, only an empty pack 0 %: several inverters stop charging at 100.
+
+A voltage trip alone is no anchor: a loose bus bar under load trips as an empty cell does. It
+becomes one when the cell still stands at its end a minute later, the drop of what flows taken out.
 """
 
 import math
@@ -23,23 +25,25 @@ SIGMA_MAX = 30.0
 """% that know nothing: close to an even spread over 0..100."""
 SIGMA_RETAKE = 20.0
 """Once the estimate is this uncertain the BMS's own SoC is taken instead (ours)."""
-SIGMA_EMPTY_MOST = 15.0
-"""However hard it was discharged, a pack that tripped is not what its BMS believes instead."""
 SIGMA_TRUSTED = 4.0
 """What a BMS that its owner trusts is off by (ours)."""
 SIGMA_BMS = 15.0
 """What a BMS that only counts is off by after a month (C1)."""
 SIGMA_FULL = 1.0
-SIGMA_EMPTY = 4.0
+SIGMA_EMPTY = 3.0
 SIGMA_STATED = 3.0
 """What somebody who states the SoC is off by (ours)."""
-SIGMA_EMPTY_PER_C = 20.0
-"""Under load an empty trip says less: % for each C that flows."""
 SIGMA_LEAST = 0.6
 USABLE_PART = 0.97
 """What of the design capacity the weakest and the fullest cell leave usable, until learned."""
 FULL_HOLD_S = 60.0
 """How long voltage and tail current must last (ours)."""
+TRIP_HOLD_S = 60.0
+"""How long after a voltage trip its cell must stand at its end to be believed (ours)."""
+AT_FULL, AT_EMPTY = 0.95, 0.10
+"""SoC 0..1 whose relaxed voltage is still at that end (ours)."""
+LEFT = 0.2
+"""With so much left, 0..1, a pack is not empty, whatever a load or the cold made of it (ours)."""
 FULL_MARGIN_V = 0.015
 """Below the charge voltage, for inverters and meters that differ by a little (ours)."""
 REBULK_PERCENT = 97.0
@@ -54,6 +58,8 @@ FROM_BMS = "counting since the BMS's own SoC"
 FROM_TRUSTED = "counting, held by the BMS's own SoC"
 FROM_GUESS = "counting since a guess from the voltage"
 FROM_FULL = "counting since a full charge"
+FROM_OVERVOLTAGE = "counting since over-voltage"
+FROM_EMPTY = "counting since empty (under-voltage)"
 _STARTS = (FROM_BMS, FROM_GUESS)
 IDLE_C = 0.005
 """Less current than this neither ends a full nor an empty state."""
@@ -72,6 +78,10 @@ class Gauge:
     """Charged to the end, and not discharged since."""
     full_since_s: float | None = None
     """First of an unbroken run of readings at charge voltage and tail current."""
+    high_since_s: float | None = None
+    """Time of an over-voltage trip that is not yet believed to mean full."""
+    low_since_s: float | None = None
+    """Time of an under-voltage trip that is not yet believed to mean empty."""
     current_a: float | None = None
     """At the last reading."""
     charged_ah: float = 0.0
@@ -109,6 +119,8 @@ class SocCounter:
         self._full_c = cell.full_current_c
         self._rebulk_v = interpolate(cell.ocv_v, 50.0)
         self._estimator = Estimator(cell, parameters, ocv_v)
+        self._usable_ah = USABLE_PART * self._estimator.top * parameters.design_capacity_ah
+        self._at_full_v, self._at_empty_v = map(self._estimator.curve.volts, (AT_FULL, AT_EMPTY))
 
     def capacity_ah(self, gauge: Gauge, view: View) -> float:
         """Return the capacity to show: learned, else the BMS's, else the design."""
@@ -122,7 +134,10 @@ class SocCounter:
         reading, estimate = view.reading, gauge.estimate
         learned = estimate is not None and estimate.capacity_known
         if learned or reading.capacity_ah is not None:
-            return min(100 * self.capacity_ah(gauge, view) / self._design_ah, 100.0)
+            whole_ah = self.capacity_ah(gauge, view)
+            if learned:  # what the configured charge voltage leaves unused is no fade
+                whole_ah /= self._estimator.top
+            return min(100 * whole_ah / self._design_ah, 100.0)
         return reading.soh_percent
 
     def hear(
@@ -154,7 +169,9 @@ class SocCounter:
                 follow = FOLLOW_PERCENT_PER_S * min(gap_s, self._max_age_s)
                 shown = self._follow(gauge, estimate, shown, counted, follow)
         basis = gauge.basis
-        if estimate is None or 100 * estimate.pack.sigma > SIGMA_RETAKE:
+        anchored = gauge.full or gauge.empty  # what was seen of it stands above what is told
+        if estimate is None or (100 * estimate.pack.sigma > SIGMA_RETAKE and not anchored):
+            shown = None if gap_s is None and estimate is not None else shown
             estimate, basis, shown = self._begin(gauge, view, estimate, shown)
         elif (
             self._bms_soc is BmsSoc.TRUST
@@ -172,12 +189,16 @@ class SocCounter:
             basis=basis,
             full=gauge.full,
             full_since_s=gauge.full_since_s,
+            high_since_s=gauge.high_since_s,
+            low_since_s=gauge.low_since_s,
             current_a=current_a,
             charged_ah=gauge.charged_ah + max(flowed_ah, 0.0),
             discharged_ah=gauge.discharged_ah + max(-flowed_ah, 0.0),
             empty=gauge.empty and not (current_a is not None and current_a > self._idle_a),
             estimate=estimate,
         )
+        if gauge.high_since_s is not None or gauge.low_since_s is not None:
+            gauge = self._look_at_trips(gauge, view)
         return self._look_for_full(gauge, view, self.capacity_ah(gauge, view))
 
     def after_silence(self, gauge: Gauge, silent_s: float) -> Gauge:
@@ -191,7 +212,7 @@ class SocCounter:
         """Return the gauge after somebody stated the SoC, in %; what is shown jumps there."""
         soc, sigma = soc_percent / 100, SIGMA_STATED / 100
         if gauge.estimate is None:
-            estimate = self._estimator.start(soc, sigma, USABLE_PART * self._design_ah)
+            estimate = self._estimator.start(soc, sigma, self._usable_ah)
         else:
             estimate = self._estimator.at(gauge.estimate, soc, sigma)
         return replace(
@@ -202,41 +223,54 @@ class SocCounter:
             full=False,
             empty=False,
             full_since_s=None,
+            high_since_s=None,
+            low_since_s=None,
             estimate=estimate,
         )
 
-    def anchor_full(self, gauge: Gauge, basis: str) -> Gauge:
-        """Return the gauge at 100 %, shown at once: an over-voltage trip (R14)."""
-        gauge = self._known_full(gauge, basis)
-        return replace(
-            gauge,
-            soc_percent=100.0,
-            sigma_percent=self._sigma_percent(gauge.estimate, 100.0),
-        )
+    def tripped(self, gauge: Gauge, heard_s: float, *, high: bool) -> Gauge:
+        """Return the gauge after an over-voltage trip (R14), or an under-voltage trip."""
+        if high:
+            return replace(gauge, high_since_s=heard_s)
+        return replace(gauge, low_since_s=heard_s)
 
-    def anchor_empty(self, gauge: Gauge) -> Gauge:
-        """Return the gauge after the under-voltage trip.
+    def _look_at_trips(self, gauge: Gauge, view: View) -> Gauge:
+        """Return the gauge after what a tripped cell shows now."""
+        estimate, heard_s = gauge.estimate, view.reading.heard_s
+        high, low = view.cell_max, view.cell_min
+        if estimate is None or high is None or low is None:
+            return gauge
+        since_s = gauge.high_since_s
+        if since_s is not None:
+            if self._estimator.relaxed_v(estimate, view, high.voltage_v) < self._at_full_v:
+                gauge = replace(gauge, high_since_s=None)
+            elif heard_s - since_s >= TRIP_HOLD_S:
+                gauge = self._known_full(gauge, view, FROM_OVERVOLTAGE)
+        since_s = gauge.low_since_s
+        if since_s is not None:
+            if self._estimator.relaxed_v(estimate, view, low.voltage_v) > self._at_empty_v:
+                gauge = replace(gauge, low_since_s=None)
+            elif heard_s - since_s >= TRIP_HOLD_S:
+                gauge = self._known_empty(gauge, estimate, view)
+        return gauge
 
-        It is 0 %, shown at once: nothing more can be taken out. Not so where the curve of the very
-        cell is known and the estimate is sure: under load, or in the cold, a cell reaches the trip
-        with charge left, and the estimate knows how much.
+    def _known_empty(self, gauge: Gauge, estimate: Estimate, view: View) -> Gauge:
+        """Return the gauge of a pack of which nothing more can be taken.
+
+        It shows 0 % then, or goes there. Not so where the curve of the very cell is known and a
+        sure estimate agrees: it knows better how little is left. One weak cell says nothing of the
+        others: the estimate finds it by itself.
         """
-        estimate = gauge.estimate
-        if estimate is not None:
-            if self._estimator.trusted and 100 * estimate.pack.sigma < SURE:
-                return replace(gauge, full=False)
-            rate_c = abs(gauge.current_a or 0.0) / self._design_ah
-            sigma = min(SIGMA_EMPTY + SIGMA_EMPTY_PER_C * rate_c, SIGMA_EMPTY_MOST)
-            estimate = self._estimator.anchor(estimate, 0.0, sigma / 100)
-        return replace(
-            gauge,
-            soc_percent=0.0,
-            sigma_percent=self._sigma_percent(estimate, 0.0),
-            basis="counting since empty (under-voltage)",
-            full=False,
-            empty=True,
-            estimate=estimate,
-        )
+        gauge = replace(gauge, full=False, low_since_s=None)
+        soc, sigma = 100 * estimate.pack.soc, 100 * estimate.pack.sigma
+        if self._estimator.trusted and sigma < SURE and soc <= 100 * LEFT + 3 * sigma:
+            return gauge
+        known = sorted(v for v in view.reading.cell_voltages_v if v is not None)
+        middle_v = self._estimator.relaxed_v(estimate, view, known[len(known) // 2])
+        if middle_v <= self._at_empty_v:
+            estimate = self._estimator.at_empty(estimate, SIGMA_EMPTY / 100)
+        charging = (gauge.current_a or 0.0) > self._idle_a
+        return replace(gauge, basis=FROM_EMPTY, empty=not charging, estimate=estimate)
 
     def _flowed(self, gauge: Gauge, current_a: float | None, gap_s: float) -> float | None:
         """Return the mean current since the last reading in A, None if nobody knows."""
@@ -270,7 +304,7 @@ class SocCounter:
     ) -> tuple[Estimate | None, str, float | None]:
         """Return estimate, basis and what is shown where nothing certain is known yet."""
         told = None if self._bms_soc is BmsSoc.IGNORE else view.reading.soc_percent
-        capacity_ah = view.reading.capacity_ah or USABLE_PART * self._design_ah
+        capacity_ah = view.reading.capacity_ah or self._usable_ah
         if estimate is None and shown is not None:  # a restart from a record without an estimate
             sigma = gauge.sigma_percent / 100
             return self._estimator.start(shown / 100, sigma, capacity_ah), gauge.basis, shown
@@ -280,13 +314,15 @@ class SocCounter:
                 estimate = self._estimator.start(told / 100, sigma, capacity_ah)
             else:
                 estimate = self._estimator.at(estimate, told / 100, sigma)
-            return estimate, FROM_BMS, told
+            if shown is None or gauge.basis == FROM_GUESS:
+                shown = told  # else it goes there at its own pace
+            return estimate, FROM_BMS, shown
         if estimate is None and view.cell_sum_v is not None:
             mean_v = view.cell_sum_v / len(view.reading.cell_voltages_v)
             guess = self._estimator.curve.soc(mean_v)
             estimate = self._estimator.start(guess, SIGMA_MAX / 100, capacity_ah)
             return estimate, FROM_GUESS, 100 * guess
-        return estimate, gauge.basis, shown
+        return estimate, gauge.basis, gauge.soc_percent if shown is None else shown
 
     def _sigma_percent(self, estimate: Estimate | None, shown: float | None) -> float:
         """Return the sigma of what is shown: two of it reach at least to the estimate."""
@@ -296,11 +332,14 @@ class SocCounter:
         own = max(100 * estimate.pack.sigma, SIGMA_LEAST)
         return min(math.hypot(own, behind), SIGMA_MAX)
 
-    def _known_full(self, gauge: Gauge, basis: str) -> Gauge:
+    def _known_full(self, gauge: Gauge, view: View, basis: str) -> Gauge:
         estimate = gauge.estimate
         if estimate is not None:
-            estimate = self._estimator.anchor(estimate, 1.0, SIGMA_FULL / 100)
-        return replace(gauge, basis=basis, full=True, empty=False, estimate=estimate)
+            estimate = self._estimator.at_full(estimate, view, SIGMA_FULL / 100)
+        full = not (gauge.current_a or 0.0) < -self._idle_a
+        return replace(
+            gauge, basis=basis, full=full, empty=False, high_since_s=None, estimate=estimate
+        )
 
     def _look_for_full(self, gauge: Gauge, view: View, capacity_ah: float) -> Gauge:
         highest = view.cell_max
@@ -324,4 +363,4 @@ class SocCounter:
             return replace(gauge, full_since_s=heard_s)
         if heard_s - since_s < FULL_HOLD_S or (gauge.full and gauge.basis == FROM_FULL):
             return gauge
-        return self._known_full(gauge, FROM_FULL)
+        return self._known_full(gauge, view, FROM_FULL)

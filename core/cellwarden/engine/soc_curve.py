@@ -50,6 +50,15 @@ class OcvCurve:
         """Return the SoC 0..1 whose relaxed voltage this is; the end's beyond an end."""
         return interpolate(self._soc_of_v, volts) / 100
 
+    def place(self, volts: float, sigma_v: float) -> tuple[float, float]:
+        """Return the SoC 0..1 of a relaxed voltage that is known to `sigma_v`, and its sigma.
+
+        The sigma is that of the worse side: beside a steep step of the curve may lie a flat part.
+        """
+        soc = self.soc(volts)
+        above, below = self.soc(volts + 2 * sigma_v) - soc, soc - self.soc(volts - 2 * sigma_v)
+        return soc, 0.5 * max(above, below)
+
     def spread(self, soc: float, sigma: float) -> tuple[float, float, float]:
         """Return mean V, V per unit of SoC, and V² that the slope leaves unexplained.
 

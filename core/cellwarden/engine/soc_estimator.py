@@ -13,7 +13,16 @@ from typing import NamedTuple
 from cellwarden.engine.soc_cells import APART, LESS_AH, Cell, CellFilter, Pack, mean_soc, pack
 from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_kinds import KINDS
-from cellwarden.engine.soc_mean import OHMIC, PER_AH, SOC, ZERO, Mean, MeanFilter
+from cellwarden.engine.soc_mean import (
+    OHMIC,
+    PER_AH,
+    SOC,
+    SURFACE,
+    ZERO,
+    Mean,
+    MeanFilter,
+    middle_of,
+)
 from cellwarden.engine.view import View, mean_temperature_k
 from cellwarden.model import Parameters
 from cellwarden.model.catalog import Chemistry, Curve
@@ -43,8 +52,16 @@ SHOWN_SOC = 0.005
 """How well the place on the typical curve is known at which cells are compared."""
 MOVED_PART = 0.05
 """How far off a balancer's own account of what it moves is (ours)."""
+END_PART = 0.7
+"""How far off the distance to an end is that current and lags explain (ours)."""
+END_MOST = 0.3
+"""More than this from an end it is not the end, SoC 0..1 (ours)."""
 LEARNED = 0.03
-"""A capacity known this well is shown instead of the BMS's or the configured one."""
+"""A capacity known this well is shown instead of the BMS's or the configured one, ..."""
+LABEL_SIGMAS = 2.5
+"""... and one from which the configured one is so far away: that one is wrong (ours), ..."""
+FORGOTTEN = 0.12
+"""... until it is no better known than this (ours)."""
 
 
 class Window(NamedTuple):
@@ -92,11 +109,8 @@ class Estimate(NamedTuple):
     span: Span = Span()
     unheard_s: float = 0.0
     """Since the cells' filters heard something."""
-
-    @property
-    def capacity_known(self) -> bool:
-        """Whether the capacity is learned well enough to be shown."""
-        return self.pack.usable_sigma <= LEARNED * self.pack.usable
+    capacity_known: bool = False
+    """Whether the capacity is learned well enough to be shown."""
 
 
 class Estimator:
@@ -110,6 +124,9 @@ class Estimator:
         self._count = parameters.cell_count
         self.curve = OcvCurve(ocv_v or cell.ocv_v)
         self.trusted = ocv_v is not None
+        self._charge_v = parameters.charge_voltage_v
+        self.top = min(self.curve.soc(parameters.charge_voltage_v), 1.0)
+        """SoC 0..1 of a cell charged to the configured voltage: that is what 100 % stands for."""
         self._curve_v = kind.curve_v
         flat = cell.flat_percent
         self._flat_v = (math.inf, math.inf)
@@ -125,32 +142,62 @@ class Estimator:
         cells = (self._cells.start(),) * self._count
         mean = self._mean.start(soc, sigma, self.design_ah / capacity_ah, PER_AH_SIGMA)
         # The assumed capacity is the usable one; the cells have what their spread hides.
-        usable_ah = pack(mean, cells).usable * self.design_ah
+        usable_ah = pack(mean, cells, self.top).usable * self.design_ah
         per_ah = mean.x[PER_AH] * usable_ah / capacity_ah
         mean = mean._replace(x=(*mean.x[:PER_AH], per_ah, *mean.x[PER_AH + 1 :]))
-        return self.at(Estimate(mean, cells, pack(mean, cells)), soc, sigma)
+        return self.at(Estimate(mean, cells, pack(mean, cells, self.top)), soc, sigma)
 
     def at(self, estimate: Estimate, soc: float, sigma: float) -> Estimate:
         """Return the estimate started anew at a usable SoC 0..1; what was learned is kept."""
         mean, cells = estimate.mean, estimate.cells
         rows = [(0.0, *row[1:]) for row in mean.p[1:]]
         first = (0.0,) * len(mean.x)
-        mean = mean._replace(x=(mean_soc(soc, mean, cells), *mean.x[1:]), p=(first, *rows))
-        now = pack(mean, cells)  # what of its sigma is the cells'; the mean has the rest
+        mean = mean._replace(
+            x=(mean_soc(soc, mean, cells, self.top), *mean.x[1:]), p=(first, *rows)
+        )
+        now = pack(mean, cells, self.top)  # what of its sigma is the cells'; the mean has the rest
         own = max(sigma * sigma - now.sigma**2, 0.0) * (now.usable * mean.x[PER_AH]) ** 2
         mean = mean._replace(p=((own, *first[1:]), *rows))
-        return estimate._replace(mean=mean, pack=pack(mean, cells), window=Window())
+        return estimate._replace(mean=mean, pack=pack(mean, cells, self.top), window=Window())
 
     def anchor(self, estimate: Estimate, soc: float, sigma: float) -> Estimate:
         """Return the estimate after a moment when the usable SoC is known, both 0..1."""
         mean, cells = estimate.mean, estimate.cells
-        mean = self._mean.hear_soc(mean, mean_soc(soc, mean, cells), sigma)
-        return estimate._replace(mean=mean, pack=pack(mean, cells), window=Window())
+        mean = self._mean.hear_soc(mean, mean_soc(soc, mean, cells, self.top), sigma)
+        return estimate._replace(mean=mean, pack=pack(mean, cells, self.top), window=Window())
+
+    def at_full(self, estimate: Estimate, view: View, sigma: float) -> Estimate:
+        """Return the estimate at the end of a charge: how full follows from what still flows.
+
+        At the charge voltage the curve gives that less the ohmic drop, and the mean of a cell is
+        behind its surface. With an old pack's resistance that is percents, even at the tail.
+        """
+        drop_v, ahead = self._flowing(estimate, view)
+        high_v = self._charge_v
+        behind = max(self.curve.soc(high_v) - self.curve.soc(high_v - max(drop_v, 0.0)) + ahead, 0)
+        behind = min(behind / self.top, END_MOST)
+        return self.anchor(estimate, 1.0 - behind, math.hypot(sigma, END_PART * behind))
+
+    def at_empty(self, estimate: Estimate, sigma: float) -> Estimate:
+        """Return the estimate at the under-voltage trip: what is left is behind the surface."""
+        left = min(max(-estimate.mean.x[SURFACE] * sum(estimate.mean.lags), 0.0), END_MOST)
+        return self.anchor(estimate, left, math.hypot(sigma, END_PART * left))
+
+    def relaxed_v(self, estimate: Estimate, view: View, volts: float) -> float:
+        """Return what a cell of these volts would show without the current."""
+        return volts - self._flowing(estimate, view)[0]
+
+    def _flowing(self, estimate: Estimate, view: View) -> tuple[float, float]:
+        """Return the ohmic drop of a cell in V, and by how much its surface is ahead of it."""
+        mean, current_a = estimate.mean, view.reading.current_a or 0.0
+        climate = self._mean.climate(mean_temperature_k(view))
+        true_c = current_a / self.design_ah - mean.x[ZERO]
+        return mean.x[OHMIC] * climate.ohmic * true_c, mean.x[SURFACE] * sum(mean.lags)
 
     def doubt(self, estimate: Estimate, soc: float, seconds: float) -> Estimate:
         """Return the estimate after a time in which up to `soc`, 0..1, flowed unseen."""
         mean = self._mean.doubt(estimate.mean, soc, seconds / 3600)
-        return estimate._replace(mean=mean, pack=pack(mean, estimate.cells), span=Span())
+        return estimate._replace(mean=mean, pack=pack(mean, estimate.cells, self.top), span=Span())
 
     def soc(self, estimate: Estimate) -> float:
         """Return the usable SoC 0..1 with what was counted since the last window."""
@@ -206,6 +253,7 @@ class Estimator:
                 window,
                 estimate.span,
                 estimate.unheard_s,
+                estimate.capacity_known,
             )
         return self._close(estimate, window, mean_temperature_k(view))
 
@@ -251,17 +299,18 @@ class Estimator:
             mean, cells = self._balanced(mean, cells, window.moved_as)
         true_c = rate_c - mean.x[ZERO]
         above_v: tuple[float, ...] = ()
-        if window.cells_v:
-            volts = sum(window.cells_v) / window.readings / self._count
+        each = [v / window.readings for v in window.cells_v]
+        if each:
+            volts = middle_of(each)
             if self.trusted:
-                apart = tuple([cell.x[0] for cell in cells])
-                mean = filters.hear_volts(mean, volts, apart, (rate_c, hours), climate)
-                above_v = tuple([v / window.readings - volts for v in window.cells_v])
+                apart = tuple([cell.x[APART] for cell in cells])
+                mean = filters.hear_volts(mean, each, apart, (rate_c, hours), climate)
+                above_v = tuple([v - volts for v in each])
             else:
                 drop_v = mean.x[OHMIC] * climate.ohmic * true_c
                 mean = self._roughly(mean, volts - drop_v, true_c)
-                if abs(true_c) <= CALM_C and self._bent(window, drop_v):
-                    above_v = tuple([v / window.readings - volts for v in window.cells_v])
+                if abs(true_c) <= CALM_C and self._bent(each, drop_v):
+                    above_v = tuple([v - volts for v in each])
         span, unheard_s = estimate.span, estimate.unheard_s + window.seconds
         if above_v and span.windows and not span.above_v:  # do not wait for a span that is spoiled
             cells, span = self._along(cells, span, mean), Span()
@@ -274,33 +323,45 @@ class Estimator:
                 told = mean
                 if not self.trusted:
                     drop_v = mean.x[OHMIC] * climate.ohmic * rate
-                    told = self._where_it_shows(mean, cells, volts - drop_v)
+                    told = self._where_it_shows(mean, cells, [v - drop_v for v in each])
                 cells = self._cells.hear(cells, above, told, rate, climate, unheard_s)
                 unheard_s = 0.0
             span = Span()
-        return Estimate(mean, cells, pack(mean, cells), Window(), span, unheard_s)
+        whole = pack(mean, cells, self.top)
+        known = self._known(whole, already=estimate.capacity_known)
+        return Estimate(mean, cells, whole, Window(), span, unheard_s, known)
+
+    def _known(self, whole: Pack, *, already: bool) -> bool:
+        """Return whether the capacity is to be shown; once it is it stays, and does not flicker."""
+        sigma = whole.usable_sigma
+        if already:
+            return sigma <= FORGOTTEN * whole.usable
+        return (
+            sigma <= LEARNED * whole.usable or abs(self.top - whole.usable) > LABEL_SIGMAS * sigma
+        )
 
     def _along(self, cells: tuple[Cell, ...], span: Span, mean: Mean) -> tuple[Cell, ...]:
         return self._cells.count(cells, span.rate_hours * mean.x[PER_AH], span.hours)
 
-    def _bent(self, window: Window, drop_v: float) -> bool:
+    def _bent(self, each: Sequence[float], drop_v: float) -> bool:
         """Return whether a cell is where also the typical curve is steep: it tells the order."""
-        low_v, high_v = min(window.cells_v), max(window.cells_v)
-        n = window.readings
-        return high_v / n - drop_v >= self._flat_v[1] or low_v / n - drop_v <= self._flat_v[0]
+        return max(each) - drop_v >= self._flat_v[1] or min(each) - drop_v <= self._flat_v[0]
 
-    def _where_it_shows(self, mean: Mean, cells: Sequence[Cell], relaxed_v: float) -> Mean:
+    def _where_it_shows(
+        self, mean: Mean, cells: Sequence[Cell], relaxed_v: Sequence[float]
+    ) -> Mean:
         """Return a mean that sits where the voltages say, for the cells to be compared at.
 
         How much fuller one cell is than another shows in their voltages whatever the typical curve
         gets wrong of the mean's own place; so it is asked where it shows these voltages.
         """
-        apart = [cell.x[APART] for cell in cells]
+        volts_at = self.curve.volts
+        pairs = [(v, cell.x[APART]) for v, cell in zip(relaxed_v, cells, strict=True)]
         low, high = -0.1, 1.1
         for _ in range(12):  # to 0.03 % of SoC
             middle = 0.5 * (low + high)
-            volts = sum([self.curve.volts(middle + d) for d in apart]) / len(apart)
-            low, high = (middle, high) if volts < relaxed_v else (low, middle)
+            fuller = middle_of([v - volts_at(middle + d) for v, d in pairs]) > 0
+            low, high = (middle, high) if fuller else (low, middle)
         first = (SHOWN_SOC**2, *mean.p[SOC][1:])
         return mean._replace(
             x=(0.5 * (low + high), *mean.x[1:]), p=(first, *mean.p[1:]), lags=(0.0, 0.0, 0.0)

@@ -22,6 +22,7 @@ def write_estimate(estimate: Estimate) -> dict[str, object]:
         "p": [_short(row) for row in mean.p],
         "lags": _short(mean.lags),
         "loop": round(mean.loop, 4),
+        "capacity_known": estimate.capacity_known,
         "cells": _written(estimate.cells),
     }
 
@@ -49,14 +50,16 @@ def read_estimate(record: object, cell_count: int) -> Estimate:
         loop=min(max(loop, -1.0), 1.0),
     )
     known = tuple(_cell(cell) for cell in cells)
-    return Estimate(mean, known, pack(mean, known))
+    return Estimate(
+        mean, known, pack(mean, known), capacity_known=record.get("capacity_known") is True
+    )
 
 
 def _cell(record: object) -> Cell:
     if not isinstance(record, list) or len(record) != CELL_STATES + 1:
         raise ValueError("estimate.cells is damaged")
     x = _numbers(record[0], CELL_STATES, "cells")
-    if not all(abs(v) < 0.9 for v in x):
+    if not (all(abs(v) < 0.9 for v in x[:2]) and -0.9 < x[2] < 4 and abs(x[3]) < 0.9):
         raise ValueError("estimate.cells is out of range")
     return Cell(x, _matrix(record[1:], CELL_STATES, "cells"))
 

@@ -310,9 +310,9 @@ def test_a_full_pack_takes_no_more_until_it_was_used() -> None:
     assert limits.charge_current.binding.rule == "full"
     assert limits.cvl_v == pytest.approx(55.2)
     assert limits.dcl_a == 100
-    bench.settle(100, current_a=-100.0, **all_cells(3.33))  # 2.8 %
+    bench.settle(70, current_a=-100.0, **all_cells(3.33))  # 1.9 %
     assert bench.state.limits.ccl_a == 5  # it floats
-    bench.settle(30, current_a=-100.0, **all_cells(3.33))
+    bench.settle(60, current_a=-100.0, **all_cells(3.33))
     assert bench.state.limits.ccl_a == 50
 
 

@@ -246,7 +246,7 @@ def test_whatever_is_heard_the_filter_stays_finite_and_its_variances_positive(
     cells = (CellFilter(curve, kind.ohmic_v, trusted=True).start(),) * 16
     for volts, rate_c in steps:
         mean = filters.count(mean, rate_c, 10 / 3600, climate)
-        mean = filters.hear_volts(mean, volts, (0.0,) * 16, (rate_c, 10 / 3600), climate)
+        mean = filters.hear_volts(mean, (volts,) * 16, (0.0,) * 16, (rate_c, 10 / 3600), climate)
         assert all(math.isfinite(v) for v in (*mean.x, *mean.lags, mean.loop))
         assert all(mean.p[n][n] >= 0 for n in range(7))
         now = pack(mean, cells)
