@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 from cellwarden.diagnosis.table import ALL
-from cellwarden_hardware.simulator.cases import CASES, DAY_S, LONG_S, Case, house
+from cellwarden_hardware.simulator.case import Case, house
+from cellwarden_hardware.simulator.cases import CASES, DAY_S, LONG_S
 from cellwarden_hardware.simulator.clinic import Clinic
 
 SHORT_S = 3 * 3600.0

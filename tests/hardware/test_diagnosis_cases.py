@@ -3,7 +3,8 @@
 import pytest
 
 from cellwarden.diagnosis.table import ALL
-from cellwarden_hardware.simulator.cases import CASES, DAY_S, LONG_S, Case, Sham, house
+from cellwarden_hardware.simulator.case import Case, Sham, house
+from cellwarden_hardware.simulator.cases import CASES, DAY_S, LONG_S
 from cellwarden_hardware.simulator.clinic import Clinic
 
 SHORT_S = 3 * 3600.0
