@@ -304,6 +304,33 @@ def test_after_a_missed_poll_another_pack_may_answer_and_is_asked_who_it_is() ->
     run(test)
 
 
+def test_settings_outlast_a_missed_poll_but_not_another_pack() -> None:
+    async def test() -> None:
+        async with bus(timeout_s=0.05) as (device, (driver,)):
+
+            async def missed() -> None:
+                device.silent = True
+                with pytest.raises(LinkTimeout):
+                    await driver.poll()
+                device.silent = False
+
+            for _ in range(3):
+                reading = await driver.poll()
+            assert reading.settings is not None
+            await missed()
+            assert (await driver.poll()).settings is not None
+            other = EmulatedJkModbus(device._packs, name="another")
+            device.answer = other.answer  # type: ignore[method-assign]
+            await missed()
+            after = await driver.poll()
+            assert after.identity is not None
+            assert reading.identity is not None
+            assert after.identity.serial_number != reading.identity.serial_number
+            assert after.settings is None
+
+    run(test)
+
+
 def test_who_is_there_is_asked_again_each_minute() -> None:
     async def test() -> None:
         async with bus() as (_, (driver,)):

@@ -60,7 +60,7 @@ class Allowance:
             if wish is not None and before.basis is not None:
                 old = before.basis, wish
             wish = self.wishes.made(basis, now.packs, now.shares, now.contacts, old)
-        gone, held = _gone(before, now)
+        gone, online, held = _gone(before, now)
         charge, discharge = wish.charge.limit, wish.discharge.limit
         if gone and self._trips:
             charge = discharge = stopped(gone, TRIPPED)
@@ -78,7 +78,7 @@ class Allowance:
                 voltage.limit if cap is None else lowered(voltage.limit, (cap,)),
                 voltage.urgent_v,
                 wish.lowest,
-                len(now.parts) if not gone else sum(p.limits is not None for p in now.parts),
+                online,
             ),
             before.moves,
             now.at_s,
@@ -95,20 +95,22 @@ def _silenced(now: BankMemory, orders: Orders, last: Limits) -> Limits:
     return replace(last, charge_current=nothing, discharge_current=nothing)
 
 
-def _gone(before: BankMemory, now: BankMemory) -> tuple[list[PackState], bool]:
-    """Return the packs that went silent, and whether nothing may rise for it.
+def _gone(before: BankMemory, now: BankMemory) -> tuple[list[PackState], int, bool]:
+    """Return the packs that went silent, how many are online, and whether nothing may rise.
 
     Nothing does while a lost pack is held, and in the very step of a loss.
     """
     gone: list[PackState] = []
-    held = False
+    held, online = False, 0
     for n, part in enumerate(now.parts):
-        if part.limits is None:  # not online
+        if part.limits is not None:
+            online += 1
+        else:
             standing = part.standing
             if standing is Standing.LOST or standing is Standing.HELD:
                 gone.append(now.packs[n])
                 held = held or standing is Standing.HELD or before.parts[n].counts
-    return gone, held
+    return gone, online, held
 
 
 def _float_v(settings: BankSettings) -> float | None:

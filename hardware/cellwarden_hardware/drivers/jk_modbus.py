@@ -69,6 +69,8 @@ class JkModbus:
         }
         self._lasting = Lasting()
         self._identity: Identity | None = None
+        self._was: Identity | None = None
+        """Who it was when it told last."""
         self._due_s = dict.fromkeys((jk_modbus.SETTINGS, jk_modbus.DEVICE_INFO), float("-inf"))
         self._asked_who = 0
         self._silent = 0
@@ -88,14 +90,19 @@ class JkModbus:
     async def open(self) -> None:
         """Join the bus; who is there and what it is set to is asked anew."""
         self._silent = self._polls = 0
-        self._forget()
+        self._doubt_who()
+        self._forget_settings()
         await self._line.open()
 
-    def _forget(self) -> None:
-        """Know nothing any more of who is there: another pack may answer next."""
-        self._lasting, self._identity = Lasting(), None
-        self._due_s = dict.fromkeys(self._due_s, float("-inf"))
+    def _doubt_who(self) -> None:
+        """Ask again who is there: another pack may answer next."""
+        self._was, self._identity = self._identity or self._was, None
+        self._due_s[jk_modbus.DEVICE_INFO] = float("-inf")
         self._asked_who = 0
+
+    def _forget_settings(self) -> None:
+        self._lasting = Lasting()
+        self._due_s[jk_modbus.SETTINGS] = float("-inf")
 
     async def close(self) -> None:
         """Leave the bus and forget half a frame."""
@@ -128,7 +135,7 @@ class JkModbus:
             answer = await self._ask(link, jk_modbus.STATUS)
         except LinkTimeout:
             self._silent += 1
-            self._forget()
+            self._doubt_who()
             raise
         self._silent = 0
         return answer
@@ -155,6 +162,9 @@ class JkModbus:
             self._due_s[jk_modbus.SETTINGS] = now_s + _LASTING_EVERY_S
         elif isinstance(body, DeviceInfo):
             self._identity = identity_of(body)
+            was, self._was = self._was or self._identity, self._identity
+            if was.serial_number != self._identity.serial_number:
+                self._forget_settings()  # they are another pack's
             self._warnings = makers_passwords(body)
             self._due_s[jk_modbus.DEVICE_INFO] = now_s + _LASTING_EVERY_S
 

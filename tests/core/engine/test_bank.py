@@ -245,6 +245,13 @@ def test_the_bank_works_from_the_first_good_pack_and_counts_on_no_other() -> Non
     ]
 
 
+def test_packs_that_are_waited_for_do_not_speed_up_the_rise() -> None:
+    rack = Rack({"left": 100.0, "right": 100.0, "third": 100.0})
+    rack.cycles(3, silent=("right", "third"))
+    before = rack.state.limits.ccl_a
+    assert rack.cycle(silent=("right", "third")).limits.ccl_a == before + 5.0
+
+
 def test_a_pack_that_joins_neither_stops_the_bank_nor_lets_it_leap() -> None:
     rack = Rack()
     rack.cycles(60, silent=("right",))
