@@ -215,3 +215,31 @@ def test_random_banks_with_packs_that_fall_silent(
     assert watch.tripped == set()
     assert watch.overloaded == 0
     assert watch.moved_v < MINUTE_V
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes here
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.integers(2, 3), st.integers(0, 10_000), scripts)
+def test_a_pack_that_drops_out_or_comes_back_overloads_the_others_for_no_second_cycle(
+    count: int, seed: int, script: list[tuple[int, int, int]]
+) -> None:
+    """In the cycle in which its MOSFETs switch nobody can know; the next one is within limits."""
+    designs = [
+        replace(d, capacity_ah=d.capacity_ah / 10, current_offset_a=0.0)
+        for d in unequal(count, seed, cells=4, start_soc_percent=88.0, start_temperature_c=25.0)
+    ]
+    plant = Plant(designs, cycle_s=3.0, start_h=11.0, sun=4.0)
+    watch = Watch(plant)
+    off: set[int] = set()
+    for cycle in range(280):
+        before, overloaded = off, watch.overloaded
+        off = {pack % count for pack, start, length in script if start <= cycle < start + length}
+        for n in off ^ before:
+            for switch in ("charge", "discharge"):
+                plant.house.packs[n].set_switch(switch, n not in off)
+        watch(plant.cycle())
+        assert off != before or watch.overloaded == overloaded
