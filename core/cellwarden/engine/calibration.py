@@ -17,6 +17,10 @@ VOLTAGE_PERCENT = 2.0
 """Largest correction of the voltage (R42, ours)."""
 CURRENT_PERCENT = 10.0
 """Largest correction of the current (ours): a shunt is off by 1 to 3 %, a slip by far more."""
+VOLTAGE_TOTAL_PERCENT = 3.0
+CURRENT_TOTAL_PERCENT = 12.0
+"""So far all calibrations together may move a board from how it was delivered (ours): a second one
+mends the first, a tenth hides a fault."""
 LEAST_OF_RANGE = 0.05
 """Part of the range below which a gain cannot be seen (R43, ours)."""
 STEADY_PERCENT = 2.0
@@ -45,6 +49,26 @@ def refuse_current(true_a: float, states: Sequence[PackState], range_a: float) -
 def refuse_zero(states: Sequence[PackState], range_a: float) -> str | None:
     """Return why the zero of the current must not be adjusted now (R43)."""
     return next(_against_zero(states, range_a), None)
+
+
+def refuse_total(
+    true: float, shown: float, earlier: Sequence[tuple[float, float]], most_percent: float
+) -> str | None:
+    """Return why one more calibration would add up to too much with those before it.
+
+    `earlier` are (what was shown, what it was calibrated to) since the board was delivered. A step
+    back towards that is always allowed.
+    """
+    if not shown:
+        return None
+    before = math.prod(to / was for was, to in earlier if was)
+    percent = 100 * (before * true / shown - 1)
+    if abs(percent) <= most_percent or abs(percent) <= abs(100 * (before - 1)):
+        return None
+    return (
+        f"with {len(earlier)} calibrations before it this would move the BMS by {percent:+.1f} % "
+        f"from how it was delivered; more than {most_percent:g} % in all is a fault of meter or BMS"
+    )
 
 
 def _against_voltage(true_v: float, states: Sequence[PackState]) -> Iterator[str]:

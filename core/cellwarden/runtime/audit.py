@@ -121,6 +121,21 @@ class Audit:
         """Return the newest entries, newest first."""
         return self._entries("order by id desc limit ?", most)
 
+    def calibrated(self, pack: str, kind: str) -> tuple[tuple[float, float], ...]:
+        """Return (shown before, calibrated to) of what was applied to a pack, oldest first."""
+        done = self._entries(
+            "where pack = ? and kind = ? and verdict = ? order by id",
+            pack,
+            kind,
+            Verdict.APPLIED.value,
+        )
+        return tuple(
+            (step.before, step.wanted)
+            for entry in done
+            for step in entry.steps
+            if isinstance(step.before, float | int) and isinstance(step.wanted, float | int)
+        )
+
     def _entries(self, rest: str, *values: object) -> tuple[Entry, ...]:
         with self._open() as connection:
             rows = connection.execute(

@@ -243,6 +243,8 @@ class Desk:
         step = Step(
             what=kind.value, before=self._measured(kind), wanted=shown, unit=_UNIT.get(kind, "")
         )
+        if problem := await self._against_total(request, step):
+            return refused(problem)
         if request.dry_run:
             return Outcome(
                 verdict=Verdict.PLANNED,
@@ -288,6 +290,18 @@ class Desk:
         if kind is RequestKind.CALIBRATE_VOLTAGE:
             return calibration.refuse_voltage(value, states)
         return calibration.refuse_current(value, states, self._range_a())
+
+    async def _against_total(self, request: Request, step: Step) -> str | None:
+        """Return why small calibrations would add up to a large one."""
+        most_percent = _MOST_IN_ALL.get(request.kind)
+        if most_percent is None or not isinstance(step.before, float | int):
+            return None
+        try:
+            earlier = await asyncio.to_thread(self._audit.calibrated, self.pack, request.kind.value)
+        except (OSError, sqlite3.Error) as error:
+            return f"the audit log {self._audit.path} cannot be read ({error})"
+        true = float(request.value or 0.0)
+        return calibration.refuse_total(true, float(step.before), earlier, most_percent)
 
     def _board_there(self) -> HardwareModel | None:
         """Return the board that the configuration names, else the one that says it is there."""
@@ -352,6 +366,10 @@ def _batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 _CALIBRATIONS = frozenset(
     {RequestKind.CALIBRATE_VOLTAGE, RequestKind.CALIBRATE_CURRENT, RequestKind.ZERO_CURRENT}
 )
+_MOST_IN_ALL = {
+    RequestKind.CALIBRATE_VOLTAGE: calibration.VOLTAGE_TOTAL_PERCENT,
+    RequestKind.CALIBRATE_CURRENT: calibration.CURRENT_TOTAL_PERCENT,
+}
 _TEXTS = frozenset({RequestKind.NAME, RequestKind.USER_DATA, RequestKind.PASSWORD})
 _UNIT = {
     RequestKind.CALIBRATE_VOLTAGE: "V",

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwarden.engine.calibration import refuse_current, refuse_voltage, refuse_zero
+from cellwarden.engine.calibration import (
+    refuse_current,
+    refuse_total,
+    refuse_voltage,
+    refuse_zero,
+)
 from cellwarden.model import PackPhase, PackState
 from support.states import pack_state
 
@@ -145,3 +150,30 @@ def test_no_entry_turns_the_current_round_or_changes_it_by_a_tenth(
     if refuse_current(true_a, flowing(*amps), 200) is None:
         mean_a = sum(a for a in amps if a is not None) / len(amps)
         assert 0.9 <= true_a / mean_a <= 1.1
+
+
+@pytest.mark.requirement("R42")
+def test_small_steps_do_not_add_up_to_a_large_calibration() -> None:
+    steps = [(52.0, 53.0)]
+    assert refuse_total(53.5, 53.0, steps, 3.0) is None  # 2.9 % in all
+    steps.append((53.0, 53.5))
+    why = refuse_total(54.0, 53.5, steps, 3.0)
+    assert why is not None
+    assert "with 2 calibrations before it this would move the BMS by +3.8 %" in why
+
+
+@pytest.mark.requirement("R42")
+def test_a_calibration_back_towards_the_delivered_one_is_allowed() -> None:
+    assert refuse_total(52.0, 54.0, [(50.0, 54.0)], 3.0) is None  # from 8 % to 4 %
+    assert refuse_total(55.0, 54.0, [(50.0, 54.0)], 3.0) is not None
+
+
+@pytest.mark.requirement("R43")
+@given(st.lists(st.floats(0.9, 1.1), max_size=20))
+def test_whatever_the_steps_the_current_stays_within_twelve_percent(factors: list[float]) -> None:
+    shown, done = 50.0, []
+    for factor in factors:
+        if refuse_total(50.0 * factor, 50.0, done, 12.0) is None:
+            done.append((50.0, 50.0 * factor))
+            shown *= factor
+    assert 0.88 <= shown / 50.0 <= 1.12

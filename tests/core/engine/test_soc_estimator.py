@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from cellwarden.engine.soc_cells import CellFilter, mean_soc, pack
 from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_kinds import KINDS
 from cellwarden.engine.soc_mean import PER_AH, ZERO, MeanFilter
-from cellwarden.model import CHEMISTRIES, PackState, Reading, preset
+from cellwarden.model import CHEMISTRIES, BmsSoc, PackState, Reading, preset
 from cellwarden.model.catalog import interpolate
 
 TRACES = Path(__file__).resolve().parents[4] / "shared" / "traces"
@@ -55,6 +56,8 @@ class SimplePack:
         self.memory: PackMemory = self.engine.start(0.0)
         self.now_s = 0.0
         self._told: float | None = told
+        self.told_always: float | None = None
+        """What the BMS goes on to say, whatever is true."""
         self.state: PackState | None = None
 
     @property
@@ -92,7 +95,7 @@ class SimplePack:
                 cell_voltages_v=cells,
                 current_a=current_a + self.zero_a + self._noise.gauss(0, 0.05),
                 temperatures_c=(25.0, 25.0),
-                soc_percent=self._told,
+                soc_percent=self.told_always if self._told is None else self._told,
                 charge_fet_on=not off,
                 discharge_fet_on=not off,
             )
@@ -113,6 +116,26 @@ def test_a_start_20_points_wrong_is_right_within_an_hour_on_a_steep_curve() -> N
     assert state.soc_percent == pytest.approx(simple.soc, abs=3.0)
     assert abs(state.soc_percent - simple.soc) <= 2 * state.soc_sigma_percent
     assert state.soc_basis == "counting and cell voltages"
+
+
+@pytest.mark.parametrize("lie", [100.0, 0.0, 5.0])
+def test_a_bms_that_lies_of_its_soc_all_the_time_does_not_mislead(lie: float) -> None:
+    simple = SimplePack("Li-ion", soc=0.55, capacity_ah=101, told=55.0)
+    simple.run(-10.0, 1800)
+    for amps in (-15.0, 15.0, -5.0):
+        simple.told_always = lie
+        state = simple.run(amps, 3600)
+        assert state.soc_percent == pytest.approx(simple.soc, abs=3.0)
+        assert abs(state.soc_percent - simple.soc) <= 2 * state.soc_sigma_percent
+
+
+def test_even_a_trusted_bms_that_lies_loses_to_the_voltages_of_a_steep_curve() -> None:
+    simple = SimplePack("Li-ion", soc=0.55, capacity_ah=101, told=55.0)
+    simple.engine = Engine(replace(simple.engine.settings, bms_soc=BmsSoc.TRUST))
+    simple.run(-10.0, 3600)
+    simple.told_always = 99.0
+    state = simple.run(-10.0, 3600)
+    assert state.soc_percent == pytest.approx(simple.soc, abs=3.0)
 
 
 def test_the_zero_of_the_current_sensor_is_learned_while_the_switches_are_open() -> None:

@@ -14,9 +14,11 @@ from cellwarden.model import (
     Outcome,
     Request,
     RequestKind,
+    Step,
     Switches,
     Verdict,
 )
+from cellwarden.runtime.audit import Audit
 from cellwarden.runtime.guarded import Guarded
 from cellwarden.runtime.rights import Right
 from support.gate_world import World, change, killed_in_the_middle, switch
@@ -460,6 +462,21 @@ def test_a_calibration_counts_only_when_the_readings_show_it(
     world.run(scenario)
     assert outcomes[0].verdict is verdict
     assert pack.acted == [(K.CALIBRATE_VOLTAGE, 52.5)]
+
+
+@pytest.mark.requirement("R42")
+def test_the_log_tells_the_calibrations_of_one_pack_that_were_applied(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    for pack, verdict in (
+        ("left", Verdict.APPLIED),
+        ("left", Verdict.ROLLED_BACK),
+        ("right", Verdict.APPLIED),
+    ):
+        asked = Request(kind=K.CALIBRATE_VOLTAGE, pack=pack, value=52.5, who="params")
+        step = Step(what=asked.kind.value, before=52.0, wanted=52.5, unit="V")
+        number = audit.begin(asked, pack, (step,))
+        audit.end(number, Outcome(verdict=verdict, reason="", steps=(step,)))
+    assert audit.calibrated("left", K.CALIBRATE_VOLTAGE.value) == ((52.0, 52.5),)
 
 
 def test_an_automation_cannot_wear_out_the_memory_of_a_bms(tmp_path: Path) -> None:
