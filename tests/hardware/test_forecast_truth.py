@@ -115,3 +115,47 @@ def test_the_time_to_empty_and_the_energy_left_come_true() -> None:
     assert abs(said.time_to_empty_s.value - seconds) <= 2 * said.time_to_empty_s.sigma
     assert abs(said.energy_left_wh.value - energy_wh) <= 2 * said.energy_left_wh.sigma
     assert math.isfinite(said.energy_left_wh.sigma)
+
+
+def test_nine_of_ten_foretold_numbers_are_within_two_sigma_of_what_then_comes() -> None:
+    inside, missed = 0, []
+    for soc, celsius, amps in (
+        (85.0, 25.0, (-10.0, -30.0)),
+        (70.0, 15.0, (-25.0, 5.0)),
+        (55.0, 35.0, (15.0, -20.0)),
+        (40.0, 5.0, (-12.0, -24.0)),
+        (30.0, 25.0, (-30.0, -18.0)),
+        (20.0, 25.0, (-8.0, -16.0)),
+    ):
+        pack, state = lived(soc, celsius, amps, curve=True)
+        said = state.prediction
+        pairs = [
+            (name, getattr(said, name), true_power_w(pack, seconds, sign))
+            for name, seconds, sign in (
+                ("charge_power_10s_w", 10, 1.0),
+                ("charge_power_60s_w", 60, 1.0),
+                ("discharge_power_10s_w", 10, -1.0),
+                ("discharge_power_60s_w", 60, -1.0),
+            )
+        ]
+        mean_a = sum(amps) / len(amps)
+        if said.time_to_empty_s is not None:
+            hours, energy_wh = empties(pack, mean_a)
+            pairs.append(("time_to_empty_s", said.time_to_empty_s, 3600 * hours))
+            pairs.append(("energy_left_wh", said.energy_left_wh, energy_wh))
+        for name, told, true in pairs:
+            within = abs(told.value - true) <= 2 * told.sigma
+            inside += within
+            if not within:
+                missed.append((name, soc, celsius, told, true))
+    assert inside >= 0.9 * (inside + len(missed)), missed
+
+
+def empties(pack: SimulatedPack, amps: float) -> tuple[float, float]:
+    """Return after how many hours of a current a cell is empty, and the energy that came out."""
+    cells, hours, energy_wh = copy.deepcopy(pack.cells), 0.0, 0.0
+    while min(cells.charge_ah) > 0:
+        cells.advance(10.0, amps)
+        hours += 10.0 / 3600
+        energy_wh -= amps * sum(cells.voltages_v) * 10.0 / 3600
+    return hours, energy_wh
