@@ -322,3 +322,47 @@ def test_a_clock_that_goes_back_moves_all_times_and_nothing_else() -> None:
         Steps(begun=(40.0, 3.3), stuck=1), Still(since_s=30.0, readings=3), 20.0, 7, True
     )
     assert NOTHING_SEEN.later(-10.0) == NOTHING_SEEN._replace(still=Still(since_s=-10.0))
+
+
+# Readings further apart: the battery may have relaxed
+
+
+def slowly(before: Steps, *moments: tuple[float, float], gap_s: float = 20.0) -> Steps:
+    track = NOTHING_SEEN._replace(steps=before._replace(last=(3.3, 0.0)))
+    for n, (mean_v, current_a) in enumerate(moments):
+        view = look(heard(100.0 + n * gap_s, mean_v, current_a))
+        track = WATCH.follow(track, view, gap_s)
+    return track.steps
+
+
+def test_slowly_a_voltage_that_goes_to_and_fro_without_the_current_counts_against_it() -> None:
+    there, back = (3.309, 0.0), (3.3, 0.0)
+    assert slowly(Steps(), there)[3:] == (0, 0, 0, False, False, 1)
+    assert slowly(Steps(), there, back)[3:] == (1, 0, 0, False, False, -1)
+    assert slowly(Steps(good=2), there, back, there)[3:] == (2, 0, 0, False, False, 1)
+    on = (3.318, 0.0)
+    assert slowly(Steps(), there, on)[3:] == (0, 0, 0, False, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("volts", "amps", "swing"),
+    [(0.0081, 0.49, 1), (-0.0081, -0.49, -1), (0.0079, 0.0, 0), (0.0081, 0.51, 0)],
+)
+def test_slowly_a_swing_is_8_mv_with_less_than_half_an_ampere(volts, amps, swing: int) -> None:
+    assert slowly(Steps(), (3.3 + volts, amps)).swing == swing
+
+
+@pytest.mark.parametrize(
+    ("volts", "amps", "turned", "good"),
+    [
+        (0.0101, 20.0, 0, 1),
+        (0.0101, 19.9, 0, 0),
+        (0.0099, 20.0, 0, 0),
+        (-0.0101, 20.0, 1, 0),
+        (0.0101, -20.0, 1, 0),
+        (-0.0101, -20.0, 0, 1),
+    ],
+)
+def test_slowly_a_step_must_be_twice_as_large_to_be_judged(volts, amps, turned, good) -> None:
+    steps = slowly(Steps(stuck=2, swing=1), (3.3 + volts, amps))
+    assert (steps.reversed, steps.good, steps.stuck, steps.swing) == (turned, good, 0, 0)
