@@ -196,6 +196,9 @@ class Trial:
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return Outcome("survived", cpu_s=cpu_s)
+        if not last or code not in (1, -signal.SIGPROF, -signal.SIGKILL):
+            message = f"a try ended with {code} in {last or 'no test'}"
+            raise RuntimeError(message)
         return Outcome("killed" if code == 1 else "endless", last, cpu_s)
 
 
