@@ -77,13 +77,13 @@ class Mutant:
         """What changes, short, on one line."""
         was, now = (" ".join(text.split()) for text in (self.was, self.now))
         start = alike(was, now)
+        end = min(alike(was[::-1], now[::-1]), len(was) - start, len(now) - start)
+        if end > ROOM:
+            cut = end - ROOM // 2
+            was, now = f"{was[:-cut]}…", f"{now[:-cut]}…"
         if start > ROOM:
             cut = start - ROOM // 2
             was, now = f"…{was[cut:]}", f"…{now[cut:]}"
-        end = alike(was[::-1], now[::-1])
-        if end > ROOM and len(was) > 2 * ROOM:
-            cut = end - ROOM // 2
-            was, now = f"{was[:-cut]}…", f"{now[:-cut]}…"
         return f"`{was}` → `{now}`"
 
     def compiled(self) -> FunctionType:

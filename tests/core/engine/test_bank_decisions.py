@@ -120,6 +120,14 @@ SCRIPTS: dict[str, tuple[dict[str, object], tuple[Leg, ...]]] = {
             Leg(20),
         ),
     ),
+    "all are silent, one was taken out": (
+        {},
+        (
+            Leg(20, orders=Orders(out=frozenset({"two"}))),
+            Leg(8, silent=("one", "two", "three")),
+            Leg(8, silent=("one", "two", "three"), orders=Orders(out=frozenset(SIZES))),
+        ),
+    ),
     "one hangs apart, one is open, one is blocked": (
         {},
         (
@@ -228,6 +236,7 @@ SCRIPTS: dict[str, tuple[dict[str, object], tuple[Leg, ...]]] = {
 def told(state: BankState) -> dict[str, object]:
     document = plain(replace(state, packs=()))
     assert isinstance(document, dict)
+    document["orders"]["out"].sort()  # a set
     return {k: v for k, v in document.items() if k not in LEFT_OUT}
 
 

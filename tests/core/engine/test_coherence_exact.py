@@ -9,7 +9,9 @@ from cellwarden.engine.view import look
 from cellwarden.model import Reading
 from support.packs import reading
 
-WATCH = Coherence(4, 100.0)
+
+def watch() -> Coherence:
+    return Coherence(4, 100.0)
 
 
 def heard(
@@ -25,7 +27,7 @@ def run(
     """The track after mean voltages and currents, `gap_s` apart."""
     for n, (mean_v, current_a) in enumerate(moments):
         view = look(heard(100.0 + n * gap_s, mean_v, current_a))
-        track = WATCH.follow(track, view, gap_s if n else None)
+        track = watch().follow(track, view, gap_s if n else None)
     return track
 
 
@@ -147,7 +149,7 @@ def standing(*rows: tuple[float, float, float, float], every_s: float = 2.0) -> 
     track = NOTHING_SEEN
     for n, row in enumerate(rows):
         told = reading(100.0 + n * every_s, cell_voltages_v=row, voltage_v=None)
-        track = WATCH.follow(track, look(told), every_s)
+        track = watch().follow(track, look(told), every_s)
     return track.still
 
 
@@ -213,7 +215,7 @@ def sensed(*rows: tuple[float | None, ...]) -> Still:
     track = NOTHING_SEEN
     for n, row in enumerate(rows):
         told = reading(100.0 + n, temperatures_c=row, cell_voltages_v=(3.3,) * 4, voltage_v=None)
-        track = WATCH.follow(track, look(told), 1.0)
+        track = watch().follow(track, look(told), 1.0)
     return track.still
 
 
@@ -253,12 +255,12 @@ def repeated(
     track = NOTHING_SEEN
     before = heard(100.0, 3.3, current_a, runtime_s=5.0)
     if clock:
-        track = WATCH.repeats(track, replace(before, runtime_s=4.0), before)
+        track = watch().repeats(track, replace(before, runtime_s=4.0), before)
     for n in range(1, count + 1):
         told = replace(before, heard_s=100.0 + n * every_s)
-        track = WATCH.repeats(track, before, told)
+        track = watch().repeats(track, before, told)
         before = told
-    return WATCH.stale(track, before)
+    return watch().stale(track, before)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,7 @@ def test_it_takes_ten_readings() -> None:
 def test_one_digit_that_changes_begins_the_run_anew(change: dict[str, object]) -> None:
     before = heard(100.0, 3.3, 0.0, runtime_s=5.0)
     track = Track(same_since_s=40.0, same=30)
-    after = WATCH.repeats(track, before, replace(before, heard_s=101.0, **change))  # type: ignore[arg-type]
+    after = watch().repeats(track, before, replace(before, heard_s=101.0, **change))  # type: ignore[arg-type]
     assert (after.same_since_s, after.same) == (None, 0)
     assert after.clock_runs is ("runtime_s" in change)
 
@@ -301,17 +303,17 @@ def test_a_clock_runs_only_if_it_was_told_twice_and_moved() -> None:
     first = heard(100.0, 3.3, 0.0, runtime_s=5.0)
     for before, runtime_s in ((None, 6.0), (replace(first, runtime_s=None), 6.0), (first, None)):
         now = replace(first, heard_s=101.0, runtime_s=runtime_s, current_a=1.0)
-        assert WATCH.repeats(NOTHING_SEEN, before, now).clock_runs is False
+        assert watch().repeats(NOTHING_SEEN, before, now).clock_runs is False
     running = Track(clock_runs=True)
     now = replace(first, heard_s=101.0, current_a=1.0)
-    assert WATCH.repeats(running, first, now).clock_runs is True
+    assert watch().repeats(running, first, now).clock_runs is True
 
 
 def test_a_run_begins_with_the_reading_that_was_repeated() -> None:
     before = heard(100.0, 3.3)
-    track = WATCH.repeats(NOTHING_SEEN, before, replace(before, heard_s=101.0))
+    track = watch().repeats(NOTHING_SEEN, before, replace(before, heard_s=101.0))
     assert (track.same_since_s, track.same) == (100.0, 1)
-    track = WATCH.repeats(track, before, replace(before, heard_s=102.0))
+    track = watch().repeats(track, before, replace(before, heard_s=102.0))
     assert (track.same_since_s, track.same) == (100.0, 2)
 
 
@@ -331,7 +333,7 @@ def slowly(before: Steps, *moments: tuple[float, float], gap_s: float = 20.0) ->
     track = NOTHING_SEEN._replace(steps=before._replace(last=(3.3, 0.0)))
     for n, (mean_v, current_a) in enumerate(moments):
         view = look(heard(100.0 + n * gap_s, mean_v, current_a))
-        track = WATCH.follow(track, view, gap_s)
+        track = watch().follow(track, view, gap_s)
     return track.steps
 
 
@@ -340,6 +342,15 @@ def test_slowly_a_voltage_that_goes_to_and_fro_without_the_current_counts_agains
     assert slowly(Steps(), there)[3:] == (0, 0, 0, False, False, 1)
     assert slowly(Steps(), there, back)[3:] == (1, 0, 0, False, False, -1)
     assert slowly(Steps(good=2), there, back, there)[3:] == (2, 0, 0, False, False, 1)
+    assert slowly(Steps(swing=1), back, gap_s=60.1).swing == 0
+    assert slowly(Steps(swing=1), (3.309, 0.0), (3.3, 0.0), gap_s=60.0)[3:] == (
+        1,
+        0,
+        0,
+        False,
+        False,
+        -1,
+    )
     on = (3.318, 0.0)
     assert slowly(Steps(), there, on)[3:] == (0, 0, 0, False, False, 1)
 

@@ -125,6 +125,7 @@ def the_planner() -> object:
         *({"at": 3.41, "alarms": locked, "balance_switch_on": True, **works},) * 7,
         *({"at": 3.41, "alarms": locked, "balance_switch_on": False, **works},) * 7,
         *({"at": 3.41, "balance_switch_on": False, "after_s": 100.0},) * 7,
+        {"at": 3.41, "balance_switch_on": False},
         {"at": 3.41, "balance_switch_on": True},
         {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.1},
         {"at": 3.41, "balance_switch_on": False, "balance_current_a": 0.11, "after_s": 59.0},

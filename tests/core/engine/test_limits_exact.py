@@ -1,5 +1,7 @@
 """The limits of one pack as a whole: what is remembered, when a trend is followed, the phases."""
 
+from functools import cache
+
 import pytest
 
 from cellwarden.engine.limit_facts import Facts, bounds
@@ -17,9 +19,13 @@ from cellwarden.engine.view import look
 from cellwarden.model import CHEMISTRIES, ChargePhase, Reason
 from support.packs import all_cells, parameters, reading, with_cell
 
-DECIDER = LimitDecider(CHEMISTRIES["LiFePO4"], parameters())
 WAITING = Reason(rule="nothing heard", value=0.0)
 MOMENT = Moment(fresh=True, started=True, held=False, passed_s=1.0)
+
+
+@cache
+def decider() -> LimitDecider:
+    return LimitDecider(CHEMISTRIES["LiFePO4"], parameters())
 
 
 def facts(heard_s: float = 1001.0, **changes: object) -> Facts:
@@ -28,9 +34,9 @@ def facts(heard_s: float = 1001.0, **changes: object) -> Facts:
 
 
 def settled(**changes: object) -> LimitMemory:
-    memory = DECIDER.start(WAITING)
+    memory = decider().start(WAITING)
     for second in range(60):
-        memory = DECIDER.decide(memory, facts(1000.0 + second, **changes), NO_STOPS, MOMENT)
+        memory = decider().decide(memory, facts(1000.0 + second, **changes), NO_STOPS, MOMENT)
     return memory
 
 
@@ -63,7 +69,7 @@ def test_the_float_voltage_is_never_above_the_target() -> None:
 
 
 def test_at_the_start_the_currents_are_0_for_the_reason_given_and_the_voltages_as_set() -> None:
-    memory = DECIDER.start(WAITING)
+    memory = decider().start(WAITING)
     limits = memory.limits
     assert limits.charge_current.value == limits.discharge_current.value == 0.0
     assert limits.charge_current.reasons == limits.discharge_current.reasons == (WAITING,)
@@ -76,7 +82,7 @@ def test_at_the_start_the_currents_are_0_for_the_reason_given_and_the_voltages_a
 
 def test_a_stop_leaves_the_charge_voltage_where_it_was_and_the_currents_start_from_0() -> None:
     memory = settled()
-    stopped = DECIDER.stop(memory, WAITING)
+    stopped = decider().stop(memory, WAITING)
     assert stopped.limits.charge_voltage is memory.limits.charge_voltage
     assert stopped.voltage is memory.voltage
     assert stopped.limits.ccl_a == stopped.limits.dcl_a == 0.0
@@ -89,26 +95,26 @@ def test_a_stop_leaves_the_charge_voltage_where_it_was_and_the_currents_start_fr
 
 def test_while_nothing_changes_the_very_same_memory_is_given() -> None:
     memory = settled()
-    assert DECIDER.decide(memory, facts(1100.0), NO_STOPS, MOMENT) is memory
+    assert decider().decide(memory, facts(1100.0), NO_STOPS, MOMENT) is memory
 
 
 def test_what_changes_leaves_the_other_limits_the_very_same() -> None:
     memory = settled()
-    cold = DECIDER.decide(memory, facts(1100.0, temperatures_c=(8.0, 25.0)), NO_STOPS, MOMENT)
+    cold = decider().decide(memory, facts(1100.0, temperatures_c=(8.0, 25.0)), NO_STOPS, MOMENT)
     assert cold.limits.ccl_a == 20.0
     assert cold.limits.discharge_current.reasons[0].rule == "temperature"
     assert cold.limits.charge_voltage is memory.limits.charge_voltage
-    again = DECIDER.decide(cold, facts(1101.0, temperatures_c=(8.0, 25.0)), NO_STOPS, MOMENT)
+    again = decider().decide(cold, facts(1101.0, temperatures_c=(8.0, 25.0)), NO_STOPS, MOMENT)
     assert again.limits is cold.limits
 
 
 def test_an_alarm_stops_its_own_direction_and_stands_before_the_rules() -> None:
     stop = Reason(rule="over-temperature", value=0.0)
     memory = settled()
-    state = DECIDER.decide(memory, facts(1100.0), Stops(charge=(stop,)), MOMENT)
+    state = decider().decide(memory, facts(1100.0), Stops(charge=(stop,)), MOMENT)
     assert state.limits.charge_current.binding == stop
     assert state.limits.dcl_a == 100
-    state = DECIDER.decide(memory, facts(1100.0), Stops(discharge=(stop,)), MOMENT)
+    state = decider().decide(memory, facts(1100.0), Stops(discharge=(stop,)), MOMENT)
     assert state.limits.discharge_current.binding == stop
     assert state.limits.ccl_a == 50
 
@@ -116,14 +122,14 @@ def test_an_alarm_stops_its_own_direction_and_stands_before_the_rules() -> None:
 def test_the_charge_voltage_gives_way_only_when_something_new_was_heard() -> None:
     memory = settled(**all_cells(3.40))
     high = facts(1100.0, **with_cell(7, 3.48, 3.44))
-    heard = DECIDER.decide(memory, high, NO_STOPS, MOMENT)
+    heard = decider().decide(memory, high, NO_STOPS, MOMENT)
     assert heard.yield_v == pytest.approx(0.0006)  # 0.02 a second of 30 mV
     assert heard.limits.cvl_v == pytest.approx(55.1994)
-    waited = DECIDER.decide(
+    waited = decider().decide(
         memory, high, NO_STOPS, Moment(fresh=False, started=True, held=False, passed_s=1.0)
     )
     assert waited.yield_v == 0.0
-    unknown = DECIDER.decide(heard, facts(1101.0, cell_voltages_v=()), NO_STOPS, MOMENT)
+    unknown = decider().decide(heard, facts(1101.0, cell_voltages_v=()), NO_STOPS, MOMENT)
     assert unknown.yield_v == heard.yield_v
 
 
@@ -131,7 +137,7 @@ def test_it_gives_way_by_2_percent_of_itself_at_most() -> None:
     memory = settled(**all_cells(3.40))
     for second in range(40):
         high = facts(1100.0 + 60 * second, **with_cell(7, 3.50, 3.44))
-        memory = DECIDER.decide(
+        memory = decider().decide(
             memory, high, NO_STOPS, Moment(fresh=True, started=True, held=False, passed_s=60.0)
         )
     assert memory.yield_v == pytest.approx(0.02 * 55.2)
@@ -155,20 +161,20 @@ def test_it_gives_way_by_2_percent_of_itself_at_most() -> None:
     ],
 )
 def test_a_trend_is_followed_where_a_protection_is_near(changes, followed: bool) -> None:
-    memory = DECIDER.decide(settled(), facts(1100.0, **changes), NO_STOPS, MOMENT)
+    memory = decider().decide(settled(), facts(1100.0, **changes), NO_STOPS, MOMENT)
     assert (memory.trend.heard_s == 1100.0) is followed
 
 
 def test_between_readings_the_trend_stands_and_is_forgotten_once_nothing_is_near() -> None:
-    memory = DECIDER.decide(settled(), facts(1100.0, **with_cell(7, 3.42)), NO_STOPS, MOMENT)
-    waited = DECIDER.decide(
+    memory = decider().decide(settled(), facts(1100.0, **with_cell(7, 3.42)), NO_STOPS, MOMENT)
+    waited = decider().decide(
         memory,
         facts(1100.0, **with_cell(7, 3.42)),
         NO_STOPS,
         Moment(fresh=False, started=True, held=False, passed_s=1.0),
     )
     assert waited.trend is memory.trend
-    calm = DECIDER.decide(memory, facts(1101.0), NO_STOPS, MOMENT)
+    calm = decider().decide(memory, facts(1101.0), NO_STOPS, MOMENT)
     assert calm.trend == NO_TREND
 
 
@@ -288,12 +294,12 @@ def test_what_has_not_given_way_stays_where_it_is_below_the_target() -> None:
 )
 def test_the_charge_phase(cell_v: float, full: bool, blocked: bool, phase: ChargePhase) -> None:
     view = look(reading(1000.0, **with_cell(7, cell_v)))
-    assert DECIDER.charge_phase(view, full=full, blocked=blocked) is phase
+    assert decider().charge_phase(view, full=full, blocked=blocked) is phase
 
 
 def test_without_cells_the_phase_is_bulk() -> None:
     view = look(reading(1000.0, cell_voltages_v=()))
-    assert DECIDER.charge_phase(view, full=False, blocked=False) is ChargePhase.BULK
+    assert decider().charge_phase(view, full=False, blocked=False) is ChargePhase.BULK
 
 
 def test_currents_rise_by_5_a_a_second_or_by_2_percent_of_their_setting() -> None:

@@ -22,6 +22,9 @@ LIVES: dict[str, tuple[tuple[int, dict[str, object] | None], ...]] = {
     "tripped often": ((5, {}), *(((35, {"current_a": 55.0}), (62, {})) * 4)),
     "suspects": ((5, {}), (1, with_cell(7, 5.2)), (1, {"current_a": 900.0})),
     "essentials unknown": ((5, {}), (6, {"current_a": None, "mos_temperature_c": None})),
+    "a cell that steps by itself": (
+        (14, {"balancing": False}), (3, {"balancing": False, **with_cell(7, 3.32)}),
+    ),
     "the BMS warns": ((5, {}), (3, {"alarms": (TOLD,)})),
     "a step of the voltage alone": ((5, {}), (2, all_cells(3.32))),
     "the same to the last digit": ((2, {}), (9, {"runtime_s": 77.0, "current_a": 5.0})),
@@ -66,3 +69,10 @@ def test_a_trend_goes_on_after_a_clock_that_went_back() -> None:
     trend = bench.memory.limits.trend
     assert trend.heard_s == bench.now_s
     assert trend.cell_max_v_per_s > before
+
+
+def test_when_a_reading_was_garbled_moves_too() -> None:
+    memory = lived(((5, {}), (1, {"cell_voltages_v": (0.1,) * 6 + (3.3,) * 10})), 1024.0)
+    assert memory.senses.garbled_s is not None
+    moved = shifted(memory, LATER_S)
+    assert moved.senses.garbled_s == memory.senses.garbled_s + LATER_S

@@ -156,6 +156,15 @@ SCRIPTS: dict[str, tuple[dict[str, Any], tuple[Leg, ...]]] = {
             Leg(3),
         ),
     ),
+    "a cell that steps by itself": (
+        {},
+        (
+            Leg(13, {"balancing": False, **cells()}),
+            Leg(12, {"balancing": False, **cells(c7=3.316)}),
+            Leg(4, {"balancing": True, **cells(c7=3.316)}),
+            Leg(12, {"balancing": False, **cells(c7=3.302)}),
+        ),
+    ),
     "what stands still": (
         {},
         (
@@ -303,6 +312,8 @@ SCRIPTS: dict[str, tuple[dict[str, Any], tuple[Leg, ...]]] = {
             Leg(8),
             Leg(8, {"wire_resistances_ohm": (0.05, 0.201, 0.05, 0.05)}),
             Leg(8),
+            Leg(8, {"wire_resistances_ohm": (0.01, 0.02, 0.03, 0.07)}),
+            Leg(8),
         ),
     ),
     "silence and clocks": (
@@ -426,7 +437,7 @@ def lived(settings: dict[str, Any], legs: tuple[Leg, ...]) -> Iterator[tuple[str
             state = (
                 bench.wait(leg.every_s) if leg.silent else bench.hear(leg.every_s, **leg.changes)
             )
-            log += [f"{k} {e.severity}: {e.text}" for e in state.events]
+            log += [f"{k} at {e.at_s:g}, {e.severity}: {e.text}" for e in state.events]
             if seen(state) != shown:
                 shown = seen(state)
                 log.append([k, *shown])

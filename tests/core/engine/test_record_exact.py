@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cellwarden.engine import PackMemory
+from cellwarden.engine.record import silent_s
 from cellwarden.model import Extreme
 from support.packs import Bench
 
@@ -322,6 +323,7 @@ def test_0_is_a_number_like_any_other() -> None:
         (("estimate", "x", 3), -0.001, "estimate.x is out of range"),
         (("estimate", "p"), [], "estimate.p is damaged"),
         (("estimate", "p", 6, 6), -1e-9, "estimate.p has a negative variance"),
+        (("estimate", "loop"), None, "estimate.loop holds None"),
         (("estimate", "lags"), [0.0, 0.0], "estimate.lags is damaged"),
         (("insight",), [], "insight is damaged"),
         (("insight", "counters"), None, "counters is damaged"),
@@ -384,6 +386,18 @@ def test_a_loop_beyond_its_ends_is_put_back_to_them() -> None:
         estimate = restored(changed(("estimate", "loop"), told)).gauge.estimate
         assert estimate is not None
         assert estimate.mean.loop == kept
+
+
+def test_nobody_knows_how_long_it_was_off_counts_as_a_day() -> None:
+    assert silent_s(None) == 86_400.0
+    assert (silent_s(5.0), silent_s(-5.0)) == (5.0, 0.0)
+
+
+def test_a_trip_of_a_rule_that_is_switched_off_now_leaves_the_others() -> None:
+    trip = KEPT["trips"][0] | {"rule": "discharge under-temperature", "value": -21.0, "where": "T1"}
+    memory = restored(KEPT | {"trips": [trip, *KEPT["trips"]]})
+    found = [w.alarm.where for w in memory.alarms.watches if w.alarm is not None]
+    assert sorted(found) == ["", "cell 3"]
 
 
 def test_leaks_of_another_number_of_cells_begin_anew() -> None:

@@ -55,6 +55,10 @@ def test_what_all_cells_did_does_not_count_as_a_jump() -> None:
     assert open_wires(cells, pair(0.15), ()) == ()
 
 
+def test_a_pair_closer_than_200_mv_has_none_however_far_another_cell_is() -> None:
+    assert open_wires((3.36, 3.24, 3.3, 3.3, 3.6), (3.25, 3.35, 3.3, 3.3, 3.6), ()) == ()
+
+
 def test_cells_closer_than_200_mv_are_not_looked_at() -> None:
     assert open_wires(pair(0.0999), EVEN, ()) == ()
     assert open_wires((3.3, 3.3, 3.3, 3.3, 3.51), EVEN, ()) == ()
@@ -108,7 +112,8 @@ def test_a_cell_that_is_negative_or_two_in_one_hangs_on_the_wrong_wire(
 def test_with_few_cells_or_none_above_0_nothing_is_said_of_the_wires() -> None:
     assert swapped((3.3, 6.6, 3.3)) == ()
     assert swapped((3.3, 6.6, 3.3, 3.3)) == (1,)
-    assert swapped((3.3, 6.6, 3.3, 200.0)) == ()
+    assert swapped((3.3, 6.6, 3.3, 100.5)) == ()
+    assert swapped((3.3, 3.3, 3.3, 3.3, -100.5)) == ()
     assert swapped((0.0, -3.3, 0.0, 0.0)) == ()
     assert swapped((-3.3, -3.3, -3.3, 3.3)) == ()
     assert swapped((0.5, -0.3, 0.5, 0.5)) == (1,)
