@@ -143,6 +143,10 @@ def teams() -> dict[str, list[Member]]:
             member(1, IN, pack(1, chain(60.0)), most=1.2, lead_a=-2.0),
             member(2, IN, pack(2, COLD), most=2.0),
         ],
+        "in doubt, and too much already": [
+            member(0, IN, pack(0, chain(3.0, ("temperature", 3.0))), most=1.5, lead_a=4.0),
+            member(1, IN, pack(1, chain(60.0)), most=1.2),
+        ],
         "in doubt, nearly": [
             member(0, IN, pack(0, chain(50.0)), most=1.0005),
             member(1, IN, pack(1, chain(100.0)), most=1.0005),

@@ -61,6 +61,7 @@ def the_curve() -> object:
     places = (-0.3, -0.15, -0.02, 0.0, 0.0125, 0.37, 0.9937, 1.0, 1.07, 1.15, 1.3)
     return {
         "volts": [[curve.volts(s) for s in places] for curve in (CURVE, STEEP)],
+        "made here": [OcvCurve(((0.0, 2.51), (50.0, 3.2), (100.0, 3.61))).volts(s) for s in places],
         "soc": [CURVE.soc(v) for v in (2.0, 2.6, 2.95, 3.21, 3.36, 3.5, 4.0)],
         "spread": [
             CURVE.spread(s, sigma) for s in (0.02, 0.5, 0.97) for sigma in (0.004, 0.05, 0.12)

@@ -287,7 +287,7 @@ SCRIPTS: dict[str, tuple[dict[str, Any], tuple[Leg, ...]]] = {
             Leg(3, {"settings": {"cell_overvoltage_v": 3.7}}),
             Leg(3, {"settings": {"cell_overvoltage_v": 3.701}}),
             Leg(3, {"settings": {"cell_overvoltage_v": 11.0, "cell_count": 15}}),
-            Leg(3, {"settings": {"cell_count": 300}}),
+            Leg(3, {"settings": {"cell_count": 256, "cell_overvoltage_v": 10.5}}),
             Leg(8, {"wire_resistances_ohm": (0.01, 0.029, 0.01, 0.01)}),
             Leg(8, {"wire_resistances_ohm": (0.01, 0.031, 0.01, 0.01)}),
             Leg(8, {"wire_resistances_ohm": (0.01, 0.026, 0.01, 0.01)}),
@@ -437,7 +437,7 @@ def lived(settings: dict[str, Any], legs: tuple[Leg, ...]) -> Iterator[tuple[str
             state = (
                 bench.wait(leg.every_s) if leg.silent else bench.hear(leg.every_s, **leg.changes)
             )
-            log += [f"{k} at {e.at_s:g}, {e.severity}: {e.text}" for e in state.events]
+            log += [f"{k} at {e.at_s:g}, {e.pack}, {e.severity}: {e.text}" for e in state.events]
             if seen(state) != shown:
                 shown = seen(state)
                 log.append([k, *shown])
