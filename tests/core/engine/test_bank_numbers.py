@@ -27,7 +27,7 @@ from cellwarden.engine.bank_orders import Reached, charge_reasons, discharge_rea
 from cellwarden.engine.bank_ramp import STILL, Moves, Wanted, moved, urgent_v
 from cellwarden.engine.bank_settings import BankMember, BankSettings
 from cellwarden.engine.bank_share import LoadStep, begin, conductances, hear
-from cellwarden.engine.bank_voltages import charge_voltage_wish, discharge_voltage, extreme
+from cellwarden.engine.bank_voltages import Voltage, charge_voltage_wish, discharge_voltage, extreme
 from cellwarden.model import (
     ChargeMode,
     ChargePhase,
@@ -301,6 +301,26 @@ def the_charge() -> object:
     return found
 
 
+def the_voltage_of_the_charge() -> object:
+    control = ChargeControl(replace(SETTINGS, cable_resistance_ohm=0.004))
+    ordered = Orders(mode=ChargeMode.FLOAT)
+    found: list[object] = []
+    for voltage in (
+        Voltage(chain(55.2), 55.2, trouble=False),
+        Voltage(chain(54.0, ("over-voltage", 54.0)), 54.0, trouble=True),
+        Voltage(chain(54.0, ("rising slowly", 54.0)), 55.2, trouble=False),
+    ):
+        found += [control.raised(voltage, a) for a in (None, -5.0, 0.0, 0.5, 100.0, 137.9, 138.1)]
+    found.append(ChargeControl(SETTINGS).raised(voltage, 50.0))
+    for phase in (ChargePhase.BULK, ChargePhase.FLOAT):
+        for orders in (Orders(), ordered):
+            found += [
+                control.cap(Plan(phase=phase), float_v, 55.2, orders)
+                for float_v in (None, 54.0, 55.2, 55.3)
+            ]
+    return found
+
+
 # Sharing and contacts
 
 
@@ -445,6 +465,7 @@ CASES: tuple[Callable[[], object], ...] = (
     the_moves,
     the_orders,
     the_charge,
+    the_voltage_of_the_charge,
     the_sharing,
     the_contacts,
     the_findings,

@@ -19,6 +19,7 @@ from cellwarden.engine.limits import Stops
 from cellwarden.engine.resistance import Slow, Steps, StepWatch
 from cellwarden.engine.soc import Gauge
 from cellwarden.engine.soc_cells import Cell, CellFilter, mean_soc, pack
+from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_estimator import Estimate, Estimator, Moved, Span, Window
 from cellwarden.engine.soc_mean import MeanFilter
 from cellwarden.model import (
