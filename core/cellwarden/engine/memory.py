@@ -79,7 +79,12 @@ def shifted(memory: PackMemory, by_s: float) -> PackMemory:
             track=senses.track.later(by_s),
             garbled_s=moved(senses.garbled_s),
         ),
-        gauge=replace(gauge, full_since_s=moved(gauge.full_since_s)),
+        gauge=replace(
+            gauge,
+            full_since_s=moved(gauge.full_since_s),
+            high_since_s=moved(gauge.high_since_s),
+            low_since_s=moved(gauge.low_since_s),
+        ),
         limits=replace(limits, trend=limits.trend._replace(heard_s=moved(limits.trend.heard_s))),
         alarms=replace(
             alarms,

@@ -21,7 +21,6 @@ def test_a_warning_that_becomes_a_protection_is_not_said_to_be_over() -> None:
     ]
     assert said(bench, 5, **with_cell(7, 3.61, 3.45)) == [
         "cell over-voltage, cell 7 at 3.610 V (limit 3.600 V)",
-        "SoC 100 %, counting since over-voltage",
     ]
     assert said(bench, 5, **all_cells(3.35)) == [
         "cell over-voltage is over: all cells are below 3.400 V"

@@ -19,6 +19,8 @@ LIVES: dict[str, tuple[tuple[int, dict[str, object] | None], ...]] = {
     "tripped, about to release": (
         (5, all_cells(3.5)), (4, with_cell(7, 3.62, 3.5)), (1, all_cells(3.3)),
     ),
+    "tripped high": ((5, all_cells(3.5)), (4, {"current_a": 1.0, **with_cell(7, 3.62, 3.5)})),
+    "tripped low": ((5, all_cells(2.9)), (4, {"current_a": -1.0, **all_cells(2.6)})),
     "tripped often": ((5, {}), *(((35, {"current_a": 55.0}), (62, {})) * 4)),
     "suspects": ((5, {}), (1, with_cell(7, 5.2)), (1, {"current_a": 900.0})),
     "essentials unknown": ((5, {}), (6, {"current_a": None, "mos_temperature_c": None})),

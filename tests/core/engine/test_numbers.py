@@ -100,14 +100,16 @@ def the_mean() -> object:
             for sigma in (0.005, 0.02, 0.1)
         ],
         "volts": [
-            filters.hear_volts(mean(soc), v, (-0.01, 0.003, 0.02), (rate, hours), climate)
+            filters.hear_volts(
+                mean(soc), (v - 0.001, v, v + 0.002), (-0.01, 0.003, 0.02), (rate, hours), climate
+            )
             for v, soc, rate in volts
             for hours in (10 / 3600, 0.2)
             for climate in (COLD, MILD)
         ],
         "bounds": [
             filters.hear_volts(
-                mean(p=matrix(7, scale=1.0)), v, (0.0,), (rate, 1.0), MILD
+                mean(p=matrix(7, scale=1.0)), (v,), (0.0,), (rate, 1.0), MILD
             ).x
             for v in (1.0, 6.0)
             for rate in (-1.0, 1.0)
@@ -130,7 +132,7 @@ def the_cells() -> object:
             (0.62, 0.2, MILD, 60.0), (0.98, 0.1, COLD, 60.0), (0.04, -0.4, MILD, 3000.0),
         )
     ]  # fmt: skip
-    tight = tuple(Cell(x, matrix(4, scale=1e-9)) for x, _ in CELLS)
+    tight = tuple(Cell(x, matrix(4, scale=1e-9)) for x, *_ in CELLS)
     return {
         "start": first.start(),
         "count": first.count(CELLS, 0.03, 0.05),
@@ -276,7 +278,7 @@ def the_leaks() -> object:
     watch = LeakWatch(8, 120.0)
     seen = []
     leaks = Leaks()
-    known = tuple(Cell(x, matrix(4, scale=1e-8)) for x, _ in estimate().cells)
+    known = tuple(Cell(x, matrix(4, scale=1e-8)) for x, *_ in estimate().cells)
     sure = estimate()._replace(cells=known)
     moved = Moved(3, 7200.0)
     for full, gap_s, by, known_of in (
@@ -296,7 +298,7 @@ def the_leaks() -> object:
 
 
 def the_estimates_of_cells() -> object:
-    known = tuple(Cell(x, matrix(4, scale=1e-6 * (1 + n))) for n, (x, _) in enumerate(CELLS))
+    known = tuple(Cell(x, matrix(4, scale=1e-6 * (1 + n))) for n, (x, *_) in enumerate(CELLS))
     drops = Steps(drops=(2.0, 0.0, 1.0, 2.2), squares=4000.0)
     leaks = Leaks(rate_a=(0.01, -0.02, 0.03, 0.0), sigma_a=(0.001,) * 4)
     found = []

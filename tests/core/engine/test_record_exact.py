@@ -43,6 +43,7 @@ KEPT: dict[str, Any] = {
         "p": diagonal(0.0004, 1e-06, 0.0009, 0.01, 0.02, 3e-05, 4e-05),
         "lags": numbers(0.001, 0.002, -0.003),
         "loop": -0.25,
+        "capacity_known": True,
         "cells": [
             [
                 numbers(round(0.001 * n, 3), round(-0.002 * n, 3), 0.0005, 0.01),
@@ -315,6 +316,8 @@ def test_0_is_a_number_like_any_other() -> None:
         (("estimate", "cells", 3, 0), [0.0] * 3, "estimate.cells is damaged"),
         (("estimate", "cells", 3, 0, 0), 0.9, "estimate.cells is out of range"),
         (("estimate", "cells", 3, 0, 0), -0.9, "estimate.cells is out of range"),
+        (("estimate", "cells", 3, 0, 2), 4.0, "estimate.cells is out of range"),
+        (("estimate", "cells", 3, 0, 3), 0.9, "estimate.cells is out of range"),
         (("estimate", "cells", 3, 1, 0), -1e-9, "estimate.cells has a negative variance"),
         (("estimate", "x"), [0.5] * 6, "estimate.x is damaged"),
         (("estimate", "x", 0), 1.21, "estimate.x is out of range"),
