@@ -2,16 +2,18 @@
 
 A pack of a household with panels lives its days; every run begins with the same cells, the same
 weather and the engine's limits. `by voltage` is the balancer of the manual: from the highest to the
-lowest cell while one is above the start voltage. `by plan` is the same hardware, told by the engine
-which cell gives and which takes. The engine hears noise, offsets and whole millivolts, and its
-balance leads hide a cell that is balanced.
+lowest cell while one is above the start voltage. `by voltage, vetoed` is what a real BMS with a
+switch only can be told: it chooses by voltage, and the engine opens its switch where that would do
+harm. `by plan` is hardware that is told by the engine which cell gives and which takes. The engine
+hears noise, offsets and whole millivolts, and balance leads hide a cell that is balanced.
 
 The spread is that of what each cell misses to full, of the mean capacity: what limits the pack.
 """
 
+import argparse
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -30,6 +32,14 @@ SPREAD, GOAL = 0.05, 0.01
 LEAD_OHM = 0.05
 CAPACITY_AH = 280.0
 AIM = 0.7
+SEEDS = (1, 2, 3)
+WAYS = (
+    ("by voltage", False, False, False),
+    ("by voltage, vetoed", False, False, True),
+    ("by plan, typical curve", True, False, False),
+    ("by plan, curve of the cell", True, True, False),
+)
+"""Name, whether the engine plans, has the cell's own curve, has the switch."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,12 @@ def spread(cells: SimulatedPack) -> float:
     return (max(missing) - min(missing)) / (sum(cells.cells.capacity_ah) / len(missing))
 
 
-def live(seed: int, *, planned: bool, curve: bool) -> Run:
-    """Let one pack live until it is balanced; `curve`: the engine is given its very curve."""
+def live(seed: int, *, planned: bool, curve: bool, vetoed: bool = False) -> Run:
+    """Let one pack live until it is balanced; `curve`: the engine is given its very curve.
+
+    `planned`: the balancer takes orders of single cells. `vetoed`: it chooses by itself, and the
+    engine has its switch.
+    """
     built = pack(seed, lead_ohm=LEAD_OHM if planned else 0.0)
     house = SimulatedBank([built], HomeProfile(seed=seed, bank_energy_wh=CAPACITY_AH * 51.2))
     engine = Engine(
@@ -116,6 +130,8 @@ def live(seed: int, *, planned: bool, curve: bool) -> Run:
             if plan.giving and plan.taking:
                 missing = missing_ah(built)
                 reversals += missing[plan.giving - 1] > missing[plan.taking - 1]
+        elif vetoed and state.switches.balance is not None:
+            built.set_switch("balance", on=state.switches.balance)
         limits = state.limits
         house.set_limits(limits.cvl_v, limits.ccl_a, limits.dcl_a)
         if spread(built) <= GOAL:
@@ -134,40 +150,29 @@ def _times() -> Iterator[float]:
         yield n * POLL_S
 
 
-def run(seconds: float) -> list[tuple[str, str, str]]:
-    """Return rows of (what, measured, aim)."""
+def run(seconds: float, seeds: Iterable[int] = SEEDS) -> Iterator[tuple[str, str, str]]:
+    """Return rows of (what, measured, aim), each as soon as it is known."""
     del seconds
-    rows = []
-    for seed in SEEDS:
-        with ProcessPoolExecutor(2) as pool:
-            runs = [pool.submit(live, seed, planned=p, curve=c) for _, p, c in WAYS]
+    with ProcessPoolExecutor(2) as pool:
+        for seed in seeds:
+            runs = [pool.submit(live, seed, planned=p, curve=c, vetoed=v) for _, p, c, v in WAYS]
             slow = runs[0].result()
-            for (way, _, _), future in zip(WAYS, runs, strict=True):
+            for (way, planned, _, _), future in zip(WAYS, runs, strict=True):
                 done = future.result()
                 part = done.days / slow.days
                 met = "" if part <= AIM and done.done else "  MISSED"
-                rows.append(
+                yield (
+                    f"balancing 5 % to 1 %, seed {seed}, {way}",
                     (
-                        f"balancing 5 % to 1 %, seed {seed}, {way}",
-                        (
-                            f"{done.days:5.2f} days ({part:.2f})  lost {done.lost_wh:5.1f} Wh"
-                            f"  moved {done.taken_ah:5.1f} Ah  wrong way {done.reversals}"
-                        ),
-                        "" if done is slow else f"<= {AIM:g} of the time{met}",
-                    )
+                        f"{done.days:5.2f} days ({part:.2f})  lost {done.lost_wh:5.1f} Wh"
+                        f"  moved {done.taken_ah:5.1f} Ah  wrong way {done.reversals}"
+                    ),
+                    f"<= {AIM:g} of the time{met}" if planned else "",
                 )
-    return rows
-
-
-SEEDS = (1, 2, 3)
-WAYS = (
-    ("by voltage", False, False),
-    ("by plan, curve of the cell", True, True),
-    ("by plan, typical curve", True, False),
-)
-"""Name, whether the engine plans, whether it has the cell's own curve."""
 
 
 if __name__ == "__main__":
-    for row in run(0.0):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    for row in run(0.0, parser.parse_args().seeds):
         print(*row, sep="  ", flush=True)

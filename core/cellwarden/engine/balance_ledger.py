@@ -148,13 +148,13 @@ class LedgerKeeper:
             return False
         return highest.voltage_v - self._drop_v(view, current_a) >= self.knee_v
 
-    def moved(self, ledger: Ledger, moved: Moved, /) -> Ledger:
-        """Return the ledger after a balancer's transfer."""
+    def moved(self, ledger: Ledger, moved: Moved, part: float = MOVED_PART) -> Ledger:
+        """Return the ledger after a balancer's transfer, `part` of which is not sure."""
         by_ah, n = moved.charge_as / 3600, moved.cell
         ah, sigma_ah, moved_ah = ledger.ah, ledger.sigma_ah, ledger.moved_ah
         if ah:
             ah = (*ah[:n], ah[n] + by_ah, *ah[n + 1 :])
-            more = sigma_ah[n] + MOVED_PART * abs(by_ah)
+            more = sigma_ah[n] + part * abs(by_ah)
             sigma_ah = (*sigma_ah[:n], more, *sigma_ah[n + 1 :])
         if moved_ah:
             moved_ah = (*moved_ah[:n], moved_ah[n] + by_ah, *moved_ah[n + 1 :])

@@ -31,6 +31,8 @@ class Measured(NamedTuple):
 
 
 NOTHING_MEASURED = Measured()
+GUESSED_PART = 1.0
+"""Of a transfer: how unsure it is where the cells are a guess."""
 
 
 class Measurer:
@@ -54,10 +56,16 @@ class Measurer:
             return known
         return debts(gauge.estimate, self._design_ah)
 
-    def moved(self, measured: Measured, moved: Moved) -> Measured:
-        """Return what is known after a balancer's transfer."""
+    def moved(self, measured: Measured, moved: Moved, *, ordered: bool) -> Measured:
+        """Return what is known after a balancer's transfer.
+
+        `ordered`: the cells were told to it. Those that a BMS chooses itself are guessed, so all
+        that it moves is doubted, and slopes of before say no more.
+        """
         if not self._flat:
             return measured
+        if not ordered:
+            return Measured(self._keeper.moved(measured.ledger, moved, GUESSED_PART), Slopes())
         return Measured(
             self._keeper.moved(measured.ledger, moved), self._watch.moved(measured.slopes, moved)
         )

@@ -180,7 +180,9 @@ class Planner:
         if not self._by_cell:
             plan = _turned(plan, passed_s, view.reading.balance_switch_on)
         if moved is not None:
-            plan = plan._replace(measured=self._measurer.moved(plan.measured, moved))
+            plan = plan._replace(
+                measured=self._measurer.moved(plan.measured, moved, ordered=self._by_cell)
+            )
         if plan.shown is not None and plan.age_s < EVERY_S and not alarms.overvoltage:
             return plan
         if self._by_cell:

@@ -67,6 +67,18 @@ def test_the_engine_opens_and_closes_a_switch_in_its_own_name(tmp_path: Path) ->
     asyncio.run(test())
 
 
+def test_a_balancer_is_switched_off_while_it_would_do_harm_and_on_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        world = World(tmp_path)
+        await world.open()
+        await world.decide(Switches(balance=False))
+        assert world.pack.written == [("balance_switch", False)]
+        await world.decide(Switches(balance=True), after_s=AGAIN_S)
+        assert world.pack.held["balance_switch"] is True
+
+    asyncio.run(test())
+
+
 def test_what_is_so_already_or_not_wanted_is_left_alone(tmp_path: Path) -> None:
     async def test() -> None:
         world = World(tmp_path)
