@@ -246,8 +246,8 @@ class SocCounter:
                 gauge = replace(gauge, high_since_s=None)
             elif heard_s - since_s >= TRIP_HOLD_S:
                 gauge = self._known_full(gauge, view, FROM_OVERVOLTAGE)
-        since_s = gauge.low_since_s
-        if since_s is not None:
+        since_s, estimate = gauge.low_since_s, gauge.estimate
+        if since_s is not None and estimate is not None:
             if self._estimator.relaxed_v(estimate, view, low.voltage_v) > self._at_empty_v:
                 gauge = replace(gauge, low_since_s=None)
             elif heard_s - since_s >= TRIP_HOLD_S:

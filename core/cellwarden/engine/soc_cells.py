@@ -146,7 +146,7 @@ class CellFilter:
         here = middle_of(seen)
         witnesses = max(WITNESS_S / heard_for_s, 1.0)
         calm = abs(rate_c) <= ODD_CALM_C and spread(at, ODD_WIDTH_SOC)[1] <= ODD_SLOPE_V
-        lone = not mean.lost_s and len(odd_ones(seen, here)) <= ODD_PART * len(cells)
+        lone = not mean.lost_s and len(_odd_ones(seen, here)) <= ODD_PART * len(cells)
         after = []
         for cell, beyond, sigma, look in zip(cells, seen, sigmas, looks, strict=True):
             x, p, odd = cell
@@ -193,7 +193,7 @@ class CellFilter:
         return there - at, sigma
 
 
-def odd_ones(seen: Sequence[float], here: float) -> list[float]:
+def _odd_ones(seen: Sequence[float], here: float) -> list[float]:
     """Return those that are not near the middle of them all."""
     return [v for v in seen if abs(v - here) > ODD_V]
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from cellwarden.cli.replay import states
 from cellwarden.engine import Engine, EngineSettings, PackMemory
-from cellwarden.engine.kalman import corrected, diagonal, faded, moved
+from cellwarden.engine.kalman import corrected, diagonal, faded, loosened, moved
 from cellwarden.engine.soc_cells import CellFilter, mean_soc, pack
 from cellwarden.engine.soc_curve import OcvCurve
 from cellwarden.engine.soc_kinds import KINDS
-from cellwarden.engine.soc_mean import PER_AH, ZERO, MeanFilter
+from cellwarden.engine.soc_mean import PER_AH, ZERO, MeanFilter, middle_of, widening
 from cellwarden.model import CHEMISTRIES, BmsSoc, PackState, Reading, preset
 from cellwarden.model.catalog import interpolate
 
@@ -194,6 +194,9 @@ def test_a_restart_forgets_nothing_but_seconds() -> None:
     record = json.loads(json.dumps(simple.engine.record(simple.memory, simple.now_s)))
     simple.memory = simple.engine.restore(record, simple.now_s, 5.0)
     assert simple.x(PER_AH) == pytest.approx(capacity)
+    record["estimate"]["capacity_known"] = True
+    again = simple.engine.restore(record, simple.now_s, 5.0)
+    assert again.gauge.estimate.capacity_known
     state = simple.run(0.0, 5)
     assert state.soc_percent == pytest.approx(before, abs=0.05)
     assert state.soc_sigma_percent < 2.0
@@ -308,6 +311,27 @@ def test_the_curve_goes_on_with_its_last_slope_beyond_full_and_empty() -> None:
     assert curve.soc(3.3) == pytest.approx(0.5)
     mean, slope, bent = curve.spread(0.5, 0.05)
     assert (mean, slope, bent) == (pytest.approx(3.3), pytest.approx(0.25), pytest.approx(0.0))
+
+
+def test_a_place_on_the_curve_is_as_unsure_as_its_flatter_side() -> None:
+    curve = OcvCurve(((0.0, 3.0), (50.0, 3.3), (100.0, 3.4)))
+    assert curve.place(3.3, 0.01) == (pytest.approx(0.5), pytest.approx(0.05))
+    assert curve.place(3.15, 0.003) == (pytest.approx(0.25), pytest.approx(0.005))
+    assert curve.place(3.5, 0.01)[0] == 1.0
+
+
+def test_one_cell_far_off_does_not_move_the_middle_of_the_others() -> None:
+    assert middle_of([3.30, 3.31, 3.32]) == pytest.approx(3.31)
+    assert middle_of([2.60, 3.30, 3.31, 3.32]) == pytest.approx(3.31)
+    assert middle_of([3.30, 3.31, 3.32, 3.60]) == pytest.approx(3.31)
+
+
+def test_a_contradiction_widens_only_what_had_a_part_in_it() -> None:
+    p = ((0.01, 0.009, 0.0), (0.009, 0.0081, 0.0), (0.0, 0.0, 0.04))  # 0 and 1 move together
+    assert widening(p, 0, 0.04, ((1, 10.0), (2, 10.0))) == pytest.approx([2.0, 2.0, 1.0])
+    assert widening(p, 0, 0.04, ((1, 0.135),)) == pytest.approx([2.0, 1.5, 1.0])  # its own most
+    assert widening(p, 0, 0.002, ((1, 10.0),)) == [1.0, 1.0, 1.0]
+    assert loosened(((1.0, 0.5), (0.5, 4.0)), (2.0, 3.0)) == ((4.0, 3.0), (3.0, 36.0))
 
 
 def truth(name: str) -> Iterator[float]:
