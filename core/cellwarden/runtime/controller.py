@@ -18,8 +18,7 @@ from cellwarden.model import (
     NO_ORDERS,
     BankPhase,
     BankState,
-    ExternalMeasurement,
-    Inputs,
+    Event,
     LinkQuality,
     Orders,
     PackState,
@@ -33,6 +32,7 @@ from cellwarden.runtime.gate import ControlGate
 from cellwarden.runtime.heater_world import HeaterWorld
 from cellwarden.runtime.keeper import Keeper
 from cellwarden.runtime.outlets import GOODBYE_S, NamedOutput, Outlets, cancelled
+from cellwarden.runtime.pack_inputs import PackInputs
 from cellwarden.runtime.polling import Poller
 from cellwarden.runtime.recognition import Recognition
 from cellwarden.runtime.recorder import Recorder
@@ -118,8 +118,9 @@ class Controller:
         self._actor = (
             Actor(self.control_gate, clock, self._relays) if self.control_gate and acts else None
         )
-        self._heater_world = HeaterWorld(
-            [engine.settings for engine, _, _ in engines], speed=clock.speed
+        world = HeaterWorld([engine.settings for engine, _, _ in engines], speed=clock.speed)
+        self._inputs = PackInputs(
+            self.outlets, world, self._relays, self._actor, self.control_gate, packs=len(engines)
         )
         self._interval_s = clock.real_s(poll_interval_s)
         self._patience_s = min(PATIENCE_S, 0.8 * self._interval_s)
@@ -175,7 +176,7 @@ class Controller:
         if reading is not None and not self._recognised(member, reading, now_s):
             reading = None
         engine, memory = member.engine, member.memory
-        inputs = self._inputs(engine, now_s)
+        inputs = self._inputs.of(engine, self.orders, now_s)
         member.memory, state = attempt(
             f"engine of {engine.pack}",
             lambda: engine.step(memory, reading, now_s, link, inputs),
@@ -195,13 +196,7 @@ class Controller:
             )
         member.state = state
         member.fresh = reading is not None
-        for event in state.events:
-            LOG.log(
-                logging.INFO if event.severity is None else logging.WARNING,
-                "%s: %s",
-                event.pack,
-                event.text,
-            )
+        _log(state.events)
         return state
 
     def _recognised(self, member: Member, reading: Reading, now_s: float) -> bool:
@@ -228,34 +223,6 @@ class Controller:
             if self._recognition.serial_number(pack) == serial_number and member.memory.identity:
                 return member.engine.record(member.memory, self.clock.now_s())
         return None
-
-    def _inputs(self, engine: Engine, now_s: float) -> Inputs:
-        """Return what is known for a pack besides its reading."""
-        external, heater = self.outlets.reported(now_s), engine.settings.heater
-        shunt_a = self._by_shunt(external)
-        if heater is None:
-            return Inputs(
-                external=external,
-                shunt_current_a=shunt_a,
-                doubtful=self._doubtful(engine.pack),
-                orders=self.orders,
-            )
-        world, relays = self._heater_world, self._relays
-        surplus = world.surplus(self.orders, self.outlets.surplus(), now_s)
-        return Inputs(
-            external=external,
-            shunt_current_a=shunt_a,
-            charge_expected_in_s=world.charge_expected_in_s(heater, self.orders, now_s),
-            surplus=surplus,
-            heater_relay_on=None if relays is None else relays.is_on(engine.pack),
-            acts=self._actor is not None and self._actor.can_heat(engine.pack),
-            doubtful=self._doubtful(engine.pack),
-            orders=self.orders,
-        )
-
-    def _doubtful(self, pack: str) -> tuple[tuple[str, float], ...]:
-        """Return what a BMS may or should hold after a write that went wrong (F37)."""
-        return () if self.control_gate is None else self.control_gate.doubts.of(pack)
 
     def _decide(self) -> None:
         now_s = self.clock.now_s()
@@ -311,18 +278,10 @@ class Controller:
 
     def _told_by_bank(self, state: BankState) -> None:
         """Log what changed for the bank, and end an order that it has carried out."""
-        for event in state.events:
-            level = logging.INFO if event.severity is None else logging.WARNING
-            LOG.log(level, "%s: %s", event.pack, event.text)
+        _log(state.events)
         gate = self.control_gate
         if gate is not None and self.orders.full_charge and state.orders.full_charge is None:
             gate.fulfilled(RequestKind.FULL_CHARGE)
-
-    def _by_shunt(self, external: Sequence[ExternalMeasurement]) -> float | None:
-        """Return the current by which the only pack's charge is counted, None for its own."""
-        if len(self._members) > 1:
-            return None  # it measures them all: which part is whose nobody knows
-        return next((m.current_a for m in external if m.by_shunt and m.whole_bank), None)
 
     def _publish(self, state: BankState) -> None:
         self.state = state
@@ -427,6 +386,12 @@ class Controller:
             LOG.error("a heater's relay could not be let go of: see to it that it is off")
         if self.keeper is not None:
             self.keeper.save(self.state, durable=True, final=True)
+
+
+def _log(events: Sequence[Event]) -> None:
+    for event in events:
+        level = logging.INFO if event.severity is None else logging.WARNING
+        LOG.log(level, "%s: %s", event.pack, event.text)
 
 
 def _is_urgent(before: PackState | None, after: PackState) -> bool:
