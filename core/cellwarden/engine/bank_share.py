@@ -29,6 +29,12 @@ OFFSET_PART = 0.3
 """Of a new offset, so much is taken at once (ours)."""
 NEWS_C = 0.003
 """An offset that moved by less, in C of its pack, is no news (ours)."""
+MORE_C = 0.0002
+"""The same where the pack carries more: a BMS trips at its limit, not a little above it (ours)."""
+SETTLING_S = 30.0
+"""So long after packs came or went, charge moves between them and load steps mislead (ours)."""
+CALM_PART = 0.05
+"""The same as long as a lead is more than this part of the step (ours)."""
 PIVOT_C = 0.02
 """So much more, in C, may flow until it counts as seen (ours)."""
 PROVEN = 4.0
@@ -63,6 +69,10 @@ class Shares(NamedTuple):
     """The same of `shares`: it fades with the steps seen."""
     leads_a: tuple[float, ...]
     """What each takes over until the next decision is obeyed, positive while charging."""
+    settles: bool = False
+    """Packs came or went: at first charge moves between them."""
+    since_s: float | None = None
+    """Of the first moment of this set."""
     sure: bool = False
     """Nothing is in doubt any more."""
     pivot_a: float = 0.0
@@ -119,6 +129,7 @@ def begin(
         shares=shares,
         offsets_a=tuple(offset_of.get(n, 0.0) for n in places),
         proven=len(places) < 2,
+        settles=before is not None and len(before.places) > 0,
         sure=not any(strangeness),
         sizes_ah=sizes,
         prior=shares,
@@ -164,7 +175,10 @@ def hear(
     size_ah = sum(known.sizes_ah)
     before_a = known.total_a
     settled = before_a is not None and abs(total_a - before_a) < SETTLED_C * size_ah
-    if settled:
+    since_s = known.since_s
+    if since_s is None:
+        known = known._replace(since_s=now_s)
+    elif settled and (not known.settles or now_s - since_s >= SETTLING_S):
         known = _step(known, currents_a, voltages_v, total_a, now_s)
     return _offsets(known, currents_a, total_a, settled=settled)
 
@@ -184,6 +198,8 @@ def _step(
     size_ah = sum(known.sizes_ah)
     if abs(step_a) < STEP_C * size_ah:
         # An anchor that moves along keeps what crept out of the next step.
+        return known._replace(anchor=moment)
+    if max(map(abs, known.leads_a)) > CALM_PART * abs(step_a):
         return known._replace(anchor=moment)
     steps = tuple(a - b for a, b in zip(currents_a, anchor[1], strict=True))
     seen = FORGET * known.seen_a2 + step_a * step_a
@@ -225,7 +241,7 @@ def _offsets(
         part = OFFSET_PART
     at_once = settled or not known.sure
     sign = 1.0 if total_a >= 0.0 else -1.0
-    news = False
+    news = a_little = False
     offsets, raws, drifts, leads = [], [], [], []
     for share, current_a, old_a, last_a, drifted_a, lead_a, ah in zip(
         known.shares,
@@ -250,6 +266,7 @@ def _offsets(
         quiet_a = NEWS_C * ah
         ahead_a = AHEAD_STEPS * drift_a if abs(drift_a) > DRIFT_C * ah else 0.0
         news = news or abs(new_a - old_a) > quiet_a or abs(ahead_a - lead_a) > quiet_a
+        a_little = a_little or sign * (new_a - old_a) > MORE_C * ah
         offsets.append(new_a)
         raws.append(raw_a)
         drifts.append(drift_a)
@@ -265,4 +282,10 @@ def _offsets(
         pivot_a = total_a
     if news:
         return known._replace(offsets_a=tuple(offsets), leads_a=tuple(leads), pivot_a=pivot_a)
+    if a_little:
+        held = [
+            new if sign * (new - old) > 0.0 else old
+            for new, old in zip(offsets, known.offsets_a, strict=True)
+        ]
+        return known._replace(offsets_a=tuple(held), pivot_a=pivot_a)
     return known if pivot_a == known.pivot_a else known._replace(pivot_a=pivot_a)

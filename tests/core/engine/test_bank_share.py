@@ -57,11 +57,29 @@ def test_an_unequal_split_at_rest_is_an_offset_not_a_share() -> None:
     assert known.offsets_a == pytest.approx((2.0, -2.0))
 
 
-def test_noise_is_no_news() -> None:
-    known = told(begin((0, 1), SIZES, (1.0, 1.0)), (12, 8), (12, 8), (12, 8))
-    after = told(known, (12.1, 7.9), (11.9, 8.1), start_s=3.0)
+def test_noise_is_no_news_once_its_highest_was_seen() -> None:
+    known = told(sure(), (12, 8), (12, 8), (12, 8), (12.1, 7.9), (11.9, 8.1))
+    after = told(known, (12.1, 7.9), (11.9, 8.1), (12.05, 7.95), start_s=5.0)
     assert after.offsets_a is known.offsets_a
     assert after.shares is known.shares
+
+
+def test_a_pack_that_carries_a_little_more_is_news_at_once() -> None:
+    """Its BMS trips at its limit, not 0.3 % above it."""
+    known = told(sure(), (12, 8), (12, 8), (12, 8))
+    assert told(known, (12.1, 7.9), start_s=3.0).offsets_a[0] == pytest.approx(2.1)
+
+
+def test_after_packs_came_or_went_load_steps_do_not_teach_for_half_a_minute() -> None:
+    """Charge moves between them, and the newcomer's share would look far too small."""
+    before = begin((0, 1), (100.0,) * 3, (1.0,) * 3)
+    known = begin((0, 1, 2), (100.0,) * 3, (1.0,) * 3, before)
+    for second, moment in enumerate([(0, 0, 0)] * 2 + [(10, 10, 1)] * 2):
+        known = hear(known, moment, (*VOLTS, 52.8), float(second))
+    assert known.shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    for second, moment in enumerate([(0, 0, 0)] * 2 + [(10, 10, 1)] * 2):
+        known = hear(known, moment, (*VOLTS, 52.8), 40.0 + second)
+    assert known.shares[2] < 0.2
 
 
 def test_while_shares_are_in_doubt_one_moment_shows_that_a_pack_carries_more() -> None:
