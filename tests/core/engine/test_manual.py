@@ -100,8 +100,8 @@ def test_a_pack_that_is_drained_trips_first_and_shuts_down_later() -> None:
 def test_reaching_over_voltage_counts_as_full_and_as_a_cycle() -> None:
     bench = settled(soc_percent=50.0)
     assert bench.state.counters.full_charges == 0
-    bench.settle(3, **cells(3.61, rest_v=3.5))
-    assert bench.state.soc_percent == 100
+    bench.settle(70, current_a=20.0, **cells(3.61, rest_v=3.5))
+    assert bench.state.soc_basis == "counting since over-voltage"
     assert bench.state.counters.full_charges == 1
 
 
@@ -294,5 +294,5 @@ def test_the_status_has_every_field_of_the_manual() -> None:
 def test_what_is_left_rests_on_the_capacity_that_was_learned_and_its_health_on_the_design() -> None:
     state = settled(capacity_ah=80.0, soc_percent=50.0).state
     assert state.parameters.design_capacity_ah == 100
-    assert (state.capacity_ah, state.soh_percent) == (80.0, 80.0)
+    assert (state.capacity_ah, state.soh_percent) == (80.0, pytest.approx(80.0, abs=0.5))
     assert state.remaining_ah == pytest.approx(40.0, abs=0.1)

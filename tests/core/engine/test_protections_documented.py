@@ -41,7 +41,7 @@ No limit rises because a sensor died: one of several is taken to be as far from 
 last was, the last one of the battery and that of the MOSFETs to stand where it was, until it is
 known again. None of that is shown, and no protection trips by it. One wrong number, whatever it
 is, raises no limit and hides nothing for longer than its own reading; a voltage far beyond its
-limit stops the pack at once, and the state of charge rests on it from the second reading on.
+limit stops the pack at once, and tells of the state of charge only if it stays.
 
 """
 PARAMS = parameters(discharge_undertemperature_c=-20.0, discharge_undertemperature_recovery_c=-15.0)
