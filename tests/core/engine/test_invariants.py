@@ -20,12 +20,12 @@ from cellwarden.model import (
     Reading,
     Severity,
 )
+from support.histories import anything, device_alarm, flag, near
 from support.packs import Bench, reading, with_cell
 
 CELL_COUNT = 16
 CVL_MAX_V = 3.65 * CELL_COUNT
 
-anything = st.one_of(st.none(), st.floats(), st.sampled_from([0.0, 1e300, -1e300, math.nan]))
 cell = st.one_of(st.floats(2.3, 3.8), st.floats(3.2, 3.5), anything)
 good_cells = st.floats(2.4, 3.75).map(lambda v: (v,) * CELL_COUNT)
 cells = st.one_of(
@@ -36,19 +36,6 @@ cells = st.one_of(
     ),
     st.lists(cell, max_size=18).map(tuple),
 )
-flag = st.sampled_from([None, True, True, True, False])
-device_alarm = st.builds(
-    DeviceAlarm,
-    kind=st.sampled_from(AlarmKind),
-    severity=st.sampled_from(Severity),
-    blocks_charge=st.booleans(),
-    blocks_discharge=st.booleans(),
-    text=st.sampled_from(["", "bit 3"]),
-)
-
-
-def near(low: float, high: float) -> st.SearchStrategy[float | None]:
-    return st.one_of(st.floats(low, high), st.floats(low, high), anything)
 
 
 fields = st.fixed_dictionaries(
