@@ -42,7 +42,7 @@ ODD_SOC = 0.03
 ODD_CALM_C = 0.05
 """... near rest, where no bad contact can look like it, ..."""
 ODD_WIDTH_SOC = 0.02
-ODD_SLOPE_V = 2.0
+ODD_SLOPE_V = 5.0
 """... where within that width the mean itself rises by no more V for each unit of SoC: at a knee a
 small mistake about the mean looks like a cell's, ..."""
 ODD_PART = 0.25
