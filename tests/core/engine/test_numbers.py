@@ -132,12 +132,21 @@ def the_cells() -> object:
             (0.62, 0.2, MILD, 60.0), (0.98, 0.1, COLD, 60.0), (0.04, -0.4, MILD, 3000.0),
         )
     ]  # fmt: skip
+    odd, looks = CELLS, []
+    for _ in range(8):
+        odd = filters[0].hear(odd, (-0.004, 0.001, 0.006, 0.090), mean(0.97), 0.1, MILD, 60.0)
+        looks.append(odd)
     tight = tuple(Cell(x, matrix(4, scale=1e-9)) for x, *_ in CELLS)
     return {
         "start": first.start(),
         "count": first.count(CELLS, 0.03, 0.05),
         "shift": first.shift(CELLS, (0.001, -0.002, 0.0, 0.003), 0.05),
         "hear": heard,
+        "odd": looks,
+        "odd, low": [
+            each.hear(CELLS, (-0.2, 0.001, 0.006, 0.011), mean(0.05), -0.1, MILD, 60.0)
+            for each in filters
+        ],
         "floor": [each.hear(tight, above, mean(0.98), 0.1, MILD, 60.0) for each in filters],
         "pack": [pack(mean(soc), CELLS) for soc in (0.62, 0.0, 1.0, 0.01, 0.99)],
         "tiny": pack(
@@ -181,6 +190,9 @@ def the_estimator() -> object:
         "start": [each.start(0.4, 0.15, 110.0) for each in (sure, rough)],
         "at": [sure.at(estimate(), soc, sigma) for soc in (0.1, 0.8) for sigma in (0.001, 0.1)],
         "anchor": [sure.anchor(estimate(), soc, 0.01) for soc in (1.0, 0.0, 0.6)],
+        "empty": [
+            each.at_empty(estimate(soc), 0.04) for each in (sure, rough) for soc in (0.02, 0.3)
+        ],
         "doubt": sure.doubt(estimate()._replace(span=Span(0.1, 0.2, 3)), 0.05, 400.0),
         "windows": {
             "sure": windows(sure, estimate(), 3.31, current_a=12.0),
