@@ -153,6 +153,7 @@ def framing(*, secrets: bool = False) -> Framing[Frame]:
     return Framing(
         start=re.compile(rb"\x4e(?:\x57|\Z)"),
         header_text="4E 57",
+        start_size=len(HEADER),
         head=4,
         shortest=MIN_FRAME,
         size=_size,

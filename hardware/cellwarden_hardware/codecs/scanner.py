@@ -35,6 +35,8 @@ class Framing(Generic[Frame]):
     """What a frame begins with; also what the end of a piece may be the beginning of."""
     header_text: str
     """The same for people: `DD`."""
+    start_size: int = 1
+    """Bytes of a whole start: fewer of them, when the line falls silent, are noise."""
     head: int
     """Bytes after which the size of any frame is known."""
     size: Callable[[bytes], int]
@@ -102,6 +104,8 @@ class Scanner(Generic[Frame]):
         at = 0
         while found := framing.start.search(data, at):
             start = found.start()
+            if final and found.end() - start < framing.start_size:
+                break
             self._skipped += start - at
             try:
                 end = self._end(data, start, final=final)
