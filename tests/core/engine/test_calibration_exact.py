@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cellwarden.engine.calibration import refuse_current, refuse_voltage, refuse_zero
+from cellwarden.engine.calibration import refuse_current, refuse_total, refuse_voltage, refuse_zero
 from cellwarden.model import PackPhase, PackState
 from support.states import pack_state
 
@@ -219,3 +219,27 @@ def test_a_pack_that_does_not_answer_is_not_calibrated() -> None:
 )
 def test_a_zero_is_adjusted_by_2_percent_of_the_range_at_most(changes, why: str | None) -> None:
     assert refuse_zero([pack(**changes)], 200.0) == why
+
+
+# Several in a row
+
+
+@pytest.mark.parametrize(
+    ("true", "allowed"), [(1.25, True), (1.2501, False), (0.75, True), (0.7499, False)]
+)
+def test_exactly_as_much_as_is_allowed_in_all_is_allowed(true: float, allowed: bool) -> None:
+    assert (refuse_total(true, 1.0, [], 25.0) is None) is allowed
+
+
+def test_as_far_out_as_before_and_no_further() -> None:
+    assert refuse_total(1.0, 1.0, [(1.0, 1.5)], 3.0) is None
+    assert refuse_total(1.01, 1.0, [(1.0, 1.5)], 3.0) == (
+        "with 1 calibrations before it this would move the BMS by +51.5 % from how it was"
+        " delivered; more than 3 % in all is a fault of meter or BMS"
+    )
+
+
+def test_each_earlier_one_counts_as_a_factor_and_one_from_0_does_not() -> None:
+    assert refuse_total(1.02, 1.0, [(1.0, 1.02), (0.0, 5.0)], 5.0) is None  # 4.04 %
+    assert refuse_total(1.04, 1.0, [(2.0, 2.04)], 5.0) is not None  # 6.08 %
+    assert refuse_total(5.0, 0.0, [], 5.0) is None

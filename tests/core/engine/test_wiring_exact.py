@@ -64,6 +64,52 @@ def test_cells_closer_than_200_mv_are_not_looked_at() -> None:
     assert open_wires((3.3, 3.3, 3.3, 3.3, 3.51), EVEN, ()) == ()
 
 
+# Around 0 V sums of these numbers are exact, so a cell can stand on the very number.
+ZEROS = (0.0,) * 4
+
+
+def test_exactly_100_mv_each_is_an_open_wire_and_less_is_none() -> None:
+    assert open_wires((0.1, -0.1, 0.0, 0.0), ZEROS, ()) == (0,)
+    assert open_wires((0.0999, -0.1001, 0.0, 0.0), ZEROS, ()) == ()
+    assert open_wires((0.1001, -0.0999, 0.0, 0.0), ZEROS, ()) == ()
+
+
+def test_while_a_balancer_works_it_takes_350_mv() -> None:
+    assert open_wires((0.35, -0.35, 0.0, 0.0), ZEROS, (), working=True) == (0,)
+    assert open_wires((0.349, -0.351, 0.0, 0.0), ZEROS, (), working=True) == ()
+    assert open_wires((0.349, -0.351, 0.0, 0.0), ZEROS, ()) == (0,)
+
+
+def test_exactly_30_mv_beside_the_others_is_still_measured_right() -> None:
+    assert open_wires((0.5, -0.44, 0.0, 0.0), ZEROS, ()) == (0,)
+    assert open_wires((0.5, -0.43, 0.0, 0.0), ZEROS, ()) == ()
+    assert open_wires((-0.5, 0.44, 0.0, 0.0), ZEROS, ()) == (0,)
+    assert open_wires((-0.5, 0.43, 0.0, 0.0), ZEROS, ()) == ()
+
+
+def test_exactly_100_mv_apart_a_wire_is_still_open() -> None:
+    assert open_wires((0.1, 0.0, 0.0, 0.0), ZEROS, (0,)) == (0,)
+    assert open_wires((0.0, 0.1, 0.0, 0.0), ZEROS, (0,)) == (0,)
+    assert open_wires((0.0999, 0.0, 0.0, 0.0), ZEROS, (0,)) == ()
+
+
+def test_what_the_others_jumped_by_is_taken_from_each_cell_of_the_pair() -> None:
+    # All jumped up by 50 mV, then the pair by 125 mV up and down: 175 and -75 mV are measured.
+    assert open_wires((0.175, -0.075, 0.05, 0.05), ZEROS, ()) == (0,)
+    assert open_wires((0.125, -0.125, 0.0, 0.0), (0.0, 0.0, -0.05, -0.05), ()) == ()
+
+
+@pytest.mark.parametrize(("cell_v", "found"), [(11.0, (3,)), (11.01, ()), (9.0, (3,)), (8.99, ())])
+def test_exactly_a_tenth_off_twice_the_others_is_still_two_cells_in_one(
+    cell_v: float, found: tuple[int, ...]
+) -> None:
+    assert swapped((5.0, 5.0, 5.0, cell_v, 5.0)) == found
+
+
+def test_a_wire_between_the_last_two_cells_may_be_open_too() -> None:
+    assert open_wires((0.0, 0.0, 0.2, -0.2), ZEROS, ()) == (2,)
+
+
 def test_without_a_reading_before_no_wire_opens() -> None:
     assert open_wires(pair(0.15), (), ()) == ()
     assert open_wires(pair(0.15), (*EVEN[:4], None), ()) == ()
