@@ -242,6 +242,14 @@ def test_a_step_passed_is_learned_with_a_weight_of_its_own() -> None:
     assert after.climb.marks[1] == (1, pytest.approx(0.3), 5.0)
 
 
+def test_a_cell_from_far_below_the_knee_has_passed_only_its_foot() -> None:
+    """From 3.30 V six sevenths of the way to 3.37 V is the foot."""
+    after = climbed((3.300, 0.0), (3.370, 0.7))
+    assert after.widths == (UNSEEN,) * 7
+    assert after.climb is not None
+    assert after.climb.marks[1] == (0, pytest.approx(0.6), 5.0)
+
+
 def test_several_edges_passed_at_once_are_all_learned() -> None:
     """3.35 to 3.41 V in 0.6 Ah: 0.2 Ah a step; the third has only begun."""
     after = climbed((3.350, 0.0), (3.410, 0.6))

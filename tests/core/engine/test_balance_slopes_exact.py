@@ -232,6 +232,15 @@ def test_a_current_that_changed_makes_a_slope_doubtful(
         assert after.cells[0] == near(*[weight * part for part in (2.0, 1.0, 2.0, 1.0)])
 
 
+@pytest.mark.parametrize(("changed_a", "steady"), [(9.0, True), (9.25, False)])
+def test_a_change_of_nine_amperes_is_steady_for_250_ah(changed_a: float, steady: bool) -> None:
+    watch = SlopeWatch(LFP, preset("LiFePO4", cell_count=4, design_capacity_ah=250))
+    slopes = Slopes(looks=tuple(Look(4.0 * n, 9.0, 3.3, NONE_MOVED, NONE_MOVED) for n in range(4)))
+    for _ in range(3):
+        slopes = watch.hear(slopes, seen(ALIKE, 9.0 + changed_a), 16.0, ())
+    assert (slopes.square[3] > 0.0) is steady
+
+
 @pytest.mark.parametrize(
     ("ways", "told"),
     [
