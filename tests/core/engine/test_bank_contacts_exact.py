@@ -214,4 +214,5 @@ def test_an_idle_pack_is_back_above_eight_thousandths_of_c(
 def test_a_large_idle_pack_must_carry_more() -> None:
     before = Idle(frozenset((2,)))
     assert idle(before, None, packs(12, 12, 1.59), SIZES, 500.0) is before
+    assert idle(before, None, packs(12, 12, 1.6), SIZES, 500.0) is before
     assert idle(before, None, packs(12, 12, 1.61), SIZES, 500.0).places == frozenset()

@@ -223,13 +223,13 @@ def test_a_pack_apart_takes_no_part_unless_its_bms_is_open_both_ways(
 
 
 def test_a_higher_resistance_whole() -> None:
-    contacts = (Contact(resistance_ohm=0.0314, steps=9), UNKNOWN, UNKNOWN)
+    contacts = (Contact(resistance_ohm=0.1234, steps=9), UNKNOWN, UNKNOWN)
     told = found(scene(conductances=(0.5, 1.0, 1.25), contacts=contacts))
     assert told == (
         Finding(
             code="higher-resistance",
             what="left carries less than its share: its resistance is higher",
-            evidence="50 % of what its size and the other packs let expect, 31.4 mΩ in load steps",
+            evidence="50 % of what its size and the other packs let expect, 123.4 mΩ in load steps",
             confidence=0.8,
             pack="left",
             since_s=0.0,
@@ -273,12 +273,12 @@ def test_of_two_packs_the_better_is_usual_and_one_alone_has_none() -> None:
 
 
 def test_a_worsening_contact_whole() -> None:
-    worse = Contact(extra_ohm=0.00212, usual_ohm=0.00083, steps=9)
+    worse = Contact(extra_ohm=0.02124, usual_ohm=0.01284, steps=9)
     (finding,) = found(scene(contacts=(UNKNOWN, worse, UNKNOWN)))
     assert finding == Finding(
         code="worsening-contact",
         what="a contact or cable of right is getting worse",
-        evidence="2.12 mΩ outside the cells beyond the best pack's, 0.83 mΩ at first",
+        evidence="21.24 mΩ outside the cells beyond the best pack's, 12.84 mΩ at first",
         confidence=0.7,
         pack="right",
         urgency=Urgency.SOON,
