@@ -362,6 +362,16 @@ def test_an_unknown_cell_stops_it_and_is_no_harm() -> None:
     assert (after.harm, after.pair) == (False, None)
 
 
+def test_from_the_emptiest_cell_a_device_would_do_harm() -> None:
+    known = Measured(Ledger(ah=(-3.0, 0.0, 0.0, 0.0), sigma_ah=(0.1,) * 4))
+    after = heard(Plan(measured=known), view=seen((3.45, 3.3, 3.3, 3.29)), planner=SWITCHED)
+    assert after.shown is not None
+    assert (after.shown.wanted, after.shown.why) == (False, "the highest cell is not the fullest")
+    assert after.harm
+    waits = heard(Plan(measured=known), view=seen((3.38, 3.3, 3.3, 3.29)), planner=SWITCHED)
+    assert not waits.harm
+
+
 def test_by_the_ledger_it_works_rests_and_comes_to_an_end() -> None:
     known = Measured(Ledger(ah=(0.7, 0.0, 0.0, 0.0), sigma_ah=(0.1,) * 4))
     after = heard(Plan(measured=known))

@@ -4,22 +4,25 @@ from dataclasses import replace
 
 import pytest
 
+from cellwarden.engine.bank_allow import Allowed
 from cellwarden.engine.bank_charge import Plan
-from cellwarden.engine.bank_contacts import UNKNOWN
+from cellwarden.engine.bank_contacts import UNKNOWN, Contact
 from cellwarden.engine.bank_findings import Watch
 from cellwarden.engine.bank_members import Part
 from cellwarden.engine.bank_memory import BankMemory
-from cellwarden.engine.bank_ramp import FLOAT_RULE
+from cellwarden.engine.bank_ramp import FLOAT_RULE, STILL
 from cellwarden.engine.bank_report import (
     alarms,
     data_age_s,
     events,
     failure,
     held_open,
+    members,
     shown_phase,
     stopping,
 )
 from cellwarden.engine.bank_settings import BankMember, BankSettings
+from cellwarden.engine.bank_share import begin
 from cellwarden.engine.bank_wish import Wishes
 from cellwarden.model import (
     Alarm,
@@ -216,6 +219,49 @@ def test_one_finding_alone_is_told() -> None:
     (event,) = events("Battery", ("left",), memory(IN), now, ())
     assert (event.pack, event.text) == ("left", "left is stiff")
     assert events("Battery", ("left",), now, memory(IN), ()) == ()
+
+
+# Parts of packs
+
+
+def test_parts_are_told_with_what_each_pack_carries_and_kept_while_nothing_changes() -> None:
+    packs = (pack_state("left"), pack_state("right"))
+    parts = tuple(Part(Standing.IN, "", 0.0, p.limits, True, True) for p in packs)
+    known = begin((0, 1), (100.0, 100.0), (1.0, 1.0), None, (1.0, 1.0))
+    now = memory(*parts, contacts=(Contact(resistance_ohm=0.02), UNKNOWN))
+    basis = WISHES.basis(parts, now.conductances, known, floating=False)
+    wish = WISHES.made(basis, packs, known, now.contacts, None)
+    allowed = Allowed(limits(55.2, 40.0, 100.0, 48.0), basis, wish, STILL)
+    told = members(NAMES, memory(*parts), now, allowed)
+    assert [(m.pack, m.standing, m.resistance_ohm) for m in told] == [
+        ("left", Standing.IN, 0.02),
+        ("right", Standing.IN, None),
+    ]
+    assert [m.charge_share_a for m in told] == pytest.approx([20.0, 20.0])
+    assert [m.discharge_share_a for m in told] == pytest.approx([50.0, 50.0])
+    before = now._replace(members=told, limits=allowed.limits, wish=wish)
+    assert members(NAMES, before, now, allowed) is told
+    assert members(NAMES, before._replace(members=()), now, allowed) == told
+    for changed in (
+        before._replace(limits=limits(55.2, 40.0, 100.0, 48.0)),
+        before._replace(parts=tuple(p._replace() for p in parts)),
+        before._replace(wish=wish._replace()),
+        before._replace(contacts=tuple(c._replace() for c in now.contacts)),
+    ):
+        again = members(NAMES, changed, now, allowed)
+        assert again == told
+        assert again is not told
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_without_limits_or_a_wish_no_pack_carries_anything(limited: bool) -> None:
+    of = limits(55.2, 40.0, 100.0, 48.0) if limited else None
+    waits = Part(Standing.WAITING, "it has not answered yet", 0.0)
+    told = members(
+        NAMES, memory(waits, waits), memory(waits, waits), Allowed(of, None, None, STILL)
+    )
+    assert [(m.charge_share_a, m.discharge_share_a) for m in told] == [(0.0, 0.0)] * 2
+    assert {m.why for m in told} == {"it has not answered yet"}
 
 
 # The end
