@@ -24,12 +24,15 @@ from support.packs import reading
 
 LFP = CHEMISTRIES["LiFePO4"]
 FOUR = preset("LiFePO4", cell_count=4, design_capacity_ah=100)
-KEEPER = LedgerKeeper(LFP, FOUR, None)
 UNSEEN = Width(4.0, 1.0)
 """Half of a step is doubted."""
 Volts = tuple[float | None, ...]
 LOW = 3.365
 """On the knee, and stays there."""
+
+
+def typical() -> LedgerKeeper:
+    return LedgerKeeper(LFP, FOUR, None)
 
 
 def seen(volts: Volts, current_a: float | None = 5.0, at_c: float = 25.0) -> View:
@@ -55,7 +58,7 @@ def heard(
     passed_s: float = 10.0,
     steps: Steps = Steps(),  # noqa: B008  # a value
 ) -> Ledger:
-    return KEEPER.hear(ledger, seen(volts, current_a), steps, counted_ah, disturbed, passed_s)
+    return typical().hear(ledger, seen(volts, current_a), steps, counted_ah, disturbed, passed_s)
 
 
 def near(*values: float) -> object:
@@ -66,10 +69,10 @@ def near(*values: float) -> object:
 
 
 def test_the_typical_knee_in_steps() -> None:
-    assert KEEPER.knee_v == pytest.approx(3.360)
-    assert KEEPER._edges == near(3.36, 3.38, 3.40, 3.42, 3.44, 3.46, 3.48, 3.50)
-    assert KEEPER._widths_ah == near(0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2)
-    assert KEEPER._unseen == (UNSEEN,) * 7
+    assert typical().knee_v == pytest.approx(3.360)
+    assert typical()._edges == near(3.36, 3.38, 3.40, 3.42, 3.44, 3.46, 3.48, 3.50)
+    assert typical()._widths_ah == near(0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2)
+    assert typical()._unseen == (UNSEEN,) * 7
 
 
 def test_a_curve_of_the_very_cell_is_doubted_by_a_tenth() -> None:
@@ -128,14 +131,14 @@ def test_cells_rise_calmly_on_the_knee_from_two_thousandths_to_a_tenth_of_c(
     volts: float, current_a: float, rises: bool
 ) -> None:
     view = seen((3.3, volts, 3.3, 3.3), current_a)
-    assert KEEPER.rising(view) is rises
+    assert typical().rising(view) is rises
     assert (heard(Ledger(), (3.3, volts, 3.3, 3.3), current_a=current_a).ah != ()) is rises
 
 
 def test_nothing_rises_while_current_or_cells_are_unknown() -> None:
-    assert not KEEPER.rising(seen((3.4,) * 4, None))
-    assert not KEEPER.rising(seen((None,) * 4))
-    assert KEEPER.rising(seen((3.4, None, 3.3, 3.3)))
+    assert not typical().rising(seen((3.4,) * 4, None))
+    assert not typical().rising(seen((None,) * 4))
+    assert typical().rising(seen((3.4, None, 3.3, 3.3)))
     assert heard(Ledger(), (3.4,) * 4, current_a=None) == Ledger()
     assert heard(Ledger(), (None,) * 4) == Ledger()
     assert heard(Ledger(), (3.4, None, 3.3, 3.3)) == Ledger()
@@ -143,9 +146,9 @@ def test_nothing_rises_while_current_or_cells_are_unknown() -> None:
 
 def test_in_the_cold_more_is_set_aside() -> None:
     """At freezing 2.15 times: 13.5 mV at 5 A, not 6.25 mV."""
-    assert KEEPER.rising(seen((3.362,) * 4))
-    assert not KEEPER.rising(seen((3.362,) * 4, at_c=0.0))
-    assert KEEPER.rising(seen((3.368,) * 4, at_c=0.0))
+    assert typical().rising(seen((3.362,) * 4))
+    assert not typical().rising(seen((3.362,) * 4, at_c=0.0))
+    assert typical().rising(seen((3.368,) * 4, at_c=0.0))
 
 
 # Where a cell is on the knee
@@ -264,7 +267,7 @@ def test_several_edges_passed_at_once_are_all_learned() -> None:
 def test_what_was_learned_tells_where_cells_are() -> None:
     after = climbed((3.350, 0.0), (3.370, 0.2), (3.390, 0.4))
     ratio = after.widths[0].ratio
-    fresh = KEEPER.hear(Ledger(widths=after.widths), seen(one(3.390)), Steps(), 0.0, (), 10.0)
+    fresh = typical().hear(Ledger(widths=after.widths), seen(one(3.390)), Steps(), 0.0, (), 10.0)
     assert fresh.ah[1] == pytest.approx(0.5 * ratio + 0.25)
     assert fresh.ah[0] == pytest.approx(0.125 * ratio)
     # 4 + 44.4 of weight are known to 14.4 %; of the second step half is doubted.
@@ -276,7 +279,7 @@ def test_what_was_learned_tells_where_cells_are() -> None:
 def test_a_balancer_adds_to_what_a_cell_took() -> None:
     """0.2 Ah counted and 0.1 Ah by the balancer, one after the other."""
     ledger = climbed((3.350, 0.0), (3.370, 0.2))
-    ledger = KEEPER.moved(ledger, Moved(1, 360.0))
+    ledger = typical().moved(ledger, Moved(1, 360.0))
     assert ledger.moved_ah == near(0.0, 0.1, 0.0, 0.0)
     ledger = heard(ledger, one(3.390), 0.4)
     assert ledger.climb is not None
@@ -336,7 +339,7 @@ def test_a_sample_far_from_the_curve_is_no_knee(ratio: float, learned: bool) -> 
 
 
 def test_the_weight_of_a_step_ends_at_400_and_the_new_counts_on() -> None:
-    known = KEEPER._learned(Width(390.0, 2.0), 1.0, 0.0)
+    known = typical()._learned(Width(390.0, 2.0), 1.0, 0.0)
     weight = 1 / 0.0225
     assert known == near(400.0, (780.0 + weight) / (390.0 + weight))
 
@@ -367,7 +370,7 @@ def test_above_35_a_nothing_is_measured(current_a: float, measured: bool) -> Non
 def test_after_a_gap_of_more_than_a_minute_a_climb_begins_anew(
     passed_s: float, goes_on: bool
 ) -> None:
-    before = KEEPER.moved(climbed((3.350, 0.0), (3.370, 0.2)), Moved(1, 360.0))
+    before = typical().moved(climbed((3.350, 0.0), (3.370, 0.2)), Moved(1, 360.0))
     after = heard(before, one(3.390), 0.4, passed_s=passed_s)
     if goes_on:
         assert after.widths[0] != UNSEEN
@@ -414,15 +417,15 @@ def test_a_day_adds_two_in_ten_thousand_of_the_capacity_to_each_doubt() -> None:
 
 def test_a_transfer_is_counted_in_ah_and_doubted_by_a_part() -> None:
     known = Ledger((1.0, 2.0, 3.0, 4.0), (0.1, 0.2, 0.3, 0.4), (), (0.0, 0.5, 0.0, 0.0))
-    gives = KEEPER.moved(known, Moved(1, -7200.0))
+    gives = typical().moved(known, Moved(1, -7200.0))
     assert gives.ah == (1.0, 0.0, 3.0, 4.0)
     assert gives.sigma_ah == near(0.1, 0.3, 0.3, 0.4)
     assert gives.moved_ah == (0.0, -1.5, 0.0, 0.0)
-    guessed = KEEPER.moved(known, Moved(3, 1800.0), 1.0)
+    guessed = typical().moved(known, Moved(3, 1800.0), 1.0)
     assert guessed.ah == (1.0, 2.0, 3.0, 4.5)
     assert guessed.sigma_ah == near(0.1, 0.2, 0.3, 0.9)
-    assert KEEPER.moved(known, Moved(0, 3600.0)).ah == (2.0, 2.0, 3.0, 4.0)
-    assert KEEPER.moved(Ledger(), Moved(0, 3600.0)) == Ledger()
+    assert typical().moved(known, Moved(0, 3600.0)).ah == (2.0, 2.0, 3.0, 4.0)
+    assert typical().moved(Ledger(), Moved(0, 3600.0)) == Ledger()
 
 
 def test_debts_are_against_the_mean() -> None:
@@ -440,7 +443,7 @@ def told(
     seen_ah: tuple[float, ...],
     by: tuple[float, ...],
 ) -> Ledger:
-    return KEEPER.told(Ledger(ah=ah, sigma_ah=sigma), Debts(seen_ah, by))
+    return typical().told(Ledger(ah=ah, sigma_ah=sigma), Debts(seen_ah, by))
 
 
 def test_the_first_that_is_told_is_taken() -> None:

@@ -13,14 +13,18 @@ from cellwarden.engine.view import View, look
 from cellwarden.model import CHEMISTRIES, preset
 from support.packs import reading
 
-LFP = Measurer(
-    CHEMISTRIES["LiFePO4"], preset("LiFePO4", cell_count=4, design_capacity_ah=100), None
-)
-STEEP = Measurer(
-    CHEMISTRIES["Li-ion"], preset("Li-ion", cell_count=4, design_capacity_ah=100), None
-)
 ZERO = (0.0, 0.0, 0.0, 0.0)
 APART = (0.003, 0.0, 0.0, -0.003)
+
+
+def lfp() -> Measurer:
+    cells = preset("LiFePO4", cell_count=4, design_capacity_ah=100)
+    return Measurer(CHEMISTRIES["LiFePO4"], cells, None)
+
+
+def steep() -> Measurer:
+    cells = preset("Li-ion", cell_count=4, design_capacity_ah=100)
+    return Measurer(CHEMISTRIES["Li-ion"], cells, None)
 
 
 def seen(volts: tuple[float, ...], current_a: float = 20.0) -> View:
@@ -38,7 +42,7 @@ def after(square: tuple[float, ...], charged_ah: float, discharged_ah: float) ->
     measured = before(square)
     gauge = Gauge(charged_ah=charged_ah, discharged_ah=discharged_ah)
     for _ in range(3):
-        measured = LFP.hear(measured, seen((3.216 + 0.025,) * 4), gauge, Steps(), (), 10.0)
+        measured = lfp().hear(measured, seen((3.216 + 0.025,) * 4), gauge, Steps(), (), 10.0)
     return measured
 
 
@@ -66,34 +70,34 @@ def test_too_few_looks_go_nowhere() -> None:
 def test_between_two_looks_the_slopes_are_not_told_again() -> None:
     measured = before(MANY)._replace(ledger=Ledger(ah=(1.0, 0.0, 0.0, 0.0), sigma_ah=(0.1,) * 4))
     gauge = Gauge(charged_ah=6.5)
-    heard = LFP.hear(measured, seen((3.2,) * 4), gauge, Steps(), (), 0.0)
+    heard = lfp().hear(measured, seen((3.2,) * 4), gauge, Steps(), (), 0.0)
     assert heard.ledger == measured.ledger
 
 
 def test_on_the_knee_the_ledger_hears_what_was_counted() -> None:
     gauge = Gauge(charged_ah=12.0, discharged_ah=5.0)
     volts = (3.37 + 0.00625,) * 4
-    heard = LFP.hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (), 10.0)
+    heard = lfp().hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (), 10.0)
     assert heard.ledger.climb is not None
     assert heard.ledger.climb.counted_ah == (7.0,) * 4
     assert heard.ledger.ah == pytest.approx((0.25,) * 4)
     assert heard.slopes.gathered.readings == 1
-    assert LFP.rising(seen(volts, 5.0))
-    assert not LFP.rising(seen((3.3,) * 4, 5.0))
-    disturbed = LFP.hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (1,), 10.0)
+    assert lfp().rising(seen(volts, 5.0))
+    assert not lfp().rising(seen((3.3,) * 4, 5.0))
+    disturbed = lfp().hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (1,), 10.0)
     assert disturbed.ledger.ah == ()
     assert disturbed.slopes.gathered.readings == 0
-    late = LFP.hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (), 61.0)
+    late = lfp().hear(NOTHING_MEASURED, seen(volts, 5.0), gauge, Steps(), (), 61.0)
     assert late.ledger.climb is None
 
 
 def test_a_transfer_is_doubted_wholly_where_the_cells_are_guessed() -> None:
     known = Measured(Ledger((1.0, 0.0, 0.0, 0.0), (0.1,) * 4), Slopes(square=MANY))
-    told = LFP.moved(known, Moved(1, 1800.0), ordered=True)
+    told = lfp().moved(known, Moved(1, 1800.0), ordered=True)
     assert told.ledger.ah == (1.0, 0.5, 0.0, 0.0)
     assert told.ledger.sigma_ah == pytest.approx((0.1, 0.125, 0.1, 0.1))
     assert (told.slopes.square, told.slopes.moved_ah) == (MANY, (0.0, 0.5, 0.0, 0.0))
-    guessed = LFP.moved(known, Moved(1, 1800.0), ordered=False)
+    guessed = lfp().moved(known, Moved(1, 1800.0), ordered=False)
     assert guessed.ledger.ah == (1.0, 0.5, 0.0, 0.0)
     assert guessed.ledger.sigma_ah == pytest.approx((0.1, 0.6, 0.1, 0.1))
     assert guessed.slopes == Slopes()
@@ -101,13 +105,13 @@ def test_a_transfer_is_doubted_wholly_where_the_cells_are_guessed() -> None:
 
 def test_a_steep_chemistry_needs_none_of_it() -> None:
     known = Measured(Ledger((1.0, 0.0, 0.0, 0.0), (0.1,) * 4))
-    assert STEEP.moved(known, Moved(1, 1800.0), ordered=True) is known
-    assert STEEP.moved(known, Moved(1, 1800.0), ordered=False) is known
-    heard = STEEP.hear(known, seen((4.1,) * 4), Gauge(charged_ah=9.0), Steps(), (), 10.0)
+    assert steep().moved(known, Moved(1, 1800.0), ordered=True) is known
+    assert steep().moved(known, Moved(1, 1800.0), ordered=False) is known
+    heard = steep().hear(known, seen((4.1,) * 4), Gauge(charged_ah=9.0), Steps(), (), 10.0)
     assert heard is known
 
 
 def test_the_ledger_is_believed_before_the_estimate() -> None:
     known = Measured(Ledger((1.0, 0.0, 0.0, -1.0), (0.1,) * 4))
-    assert LFP.debts(known, Gauge()) == Debts((1.0, 0.0, 0.0, -1.0), (0.1,) * 4)
-    assert LFP.debts(NOTHING_MEASURED, Gauge()) is None
+    assert lfp().debts(known, Gauge()) == Debts((1.0, 0.0, 0.0, -1.0), (0.1,) * 4)
+    assert lfp().debts(NOTHING_MEASURED, Gauge()) is None

@@ -29,8 +29,6 @@ FOUR = preset(
         "balance_trigger_v": 0.01,
     },
 )
-BY_CELL = Planner(LFP, FOUR, by_cell=True)
-SWITCHED = Planner(LFP, FOUR, by_cell=False)
 FLAT = (3.33, 3.32, 3.31, 3.30)
 QUIET = gather(())
 BEGUN = Plan(measured=Measured(Ledger(ah=(0.0,) * 4, sigma_ah=(0.0,) * 4)))
@@ -38,12 +36,22 @@ WORKS = Balancing(wanted=True, active=None, why="works")
 RESTS = Balancing(wanted=False, active=None, why="rests")
 
 
+def ordered() -> Planner:
+    """Of a balancer that takes orders of single cells."""
+    return Planner(LFP, FOUR, by_cell=True)
+
+
+def switched() -> Planner:
+    """Of a balancer that only has a switch."""
+    return Planner(LFP, FOUR, by_cell=False)
+
+
 def seen(volts: tuple[float | None, ...] = FLAT, **changes: object) -> View:
     return look(reading(0.0, **{"cell_voltages_v": volts, "voltage_v": None, **changes}))  # type: ignore[arg-type]
 
 
 def heard(plan: Plan, gap_s: float | None = 10.0, view: View | None = None, **more: object) -> Plan:
-    planner = more.pop("planner", BY_CELL)
+    planner = more.pop("planner", ordered())
     told: dict[str, object] = {"alarms": QUIET, **more}
     known = told.pop("gauge", Gauge(soc_percent=60.0))
     assert isinstance(planner, Planner)
@@ -60,7 +68,7 @@ def pair(
     *,
     steep: bool = False,
 ) -> tuple[int, int] | None:
-    return BY_CELL._by_debt(plan, Debts(ah, sigma_ah), (0, 3), steep=steep)
+    return ordered()._by_debt(plan, Debts(ah, sigma_ah), (0, 3), steep=steep)
 
 
 def test_the_fullest_gives_to_the_emptiest() -> None:
@@ -111,7 +119,7 @@ def test_where_the_emptiest_is_doubtful_the_next_takes() -> None:
 
 def test_a_device_with_a_switch_goes_from_end_to_end_or_not_at_all() -> None:
     def told(*ah: float) -> tuple[int, int] | None:
-        return SWITCHED._by_debt(BEGUN, Debts(ah, (0.1,) * 4), (0, 3), steep=False)
+        return switched()._by_debt(BEGUN, Debts(ah, (0.1,) * 4), (0, 3), steep=False)
 
     assert told(0.6, 9.0, -9.0, 0.0) == (0, 3)
     assert told(0.5, 9.0, -9.0, 0.0) is None
@@ -137,7 +145,7 @@ def test_the_surest_cells_by_two_sigma() -> None:
 def test_cells_are_balanced_within_six_in_a_thousand_if_that_is_known(
     ah: tuple[float, ...], sigma_ah: float, settled: bool
 ) -> None:
-    assert BY_CELL._settled(Debts(ah, (0.1, 0.1, sigma_ah, 0.1))) is settled
+    assert ordered()._settled(Debts(ah, (0.1, 0.1, sigma_ah, 0.1))) is settled
 
 
 # By voltage
@@ -158,14 +166,14 @@ def test_cells_are_balanced_within_six_in_a_thousand_if_that_is_known(
 def test_by_voltage_it_waits_for_the_end_of_a_charge(
     volts: tuple[float, ...], current_a: float | None, why: str | None
 ) -> None:
-    assert BY_CELL._against_voltage(seen(volts, current_a=current_a), None, (0, 1)) == why
+    assert ordered()._against_voltage(seen(volts, current_a=current_a), None, (0, 1)) == why
 
 
 @pytest.mark.parametrize(("less_ah", "wrong"), [(0.99, False), (1.0, False), (1.01, True)])
 def test_never_knowingly_from_an_emptier_cell(less_ah: float, wrong: bool) -> None:
     """Two sigma of 0.3 and 0.4 Ah."""
     known = Debts((-less_ah, 0.0, 9.0, -9.0), (0.3, 0.4, 9.0, 9.0))
-    why = BY_CELL._against_voltage(seen((3.45, 3.3, 3.3, 3.3)), known, (0, 1))
+    why = ordered()._against_voltage(seen((3.45, 3.3, 3.3, 3.3)), known, (0, 1))
     assert why == ("the highest cell is not the fullest" if wrong else None)
 
 
@@ -183,15 +191,15 @@ def test_never_knowingly_from_an_emptier_cell(less_ah: float, wrong: bool) -> No
 def test_20_mv_above_its_flat_part_a_curve_shows_charge(
     highest_v: float, current_a: float | None, steep: bool
 ) -> None:
-    assert BY_CELL._steep(seen((3.3, highest_v, 3.3, 3.3), current_a=current_a)) is steep
-    assert not BY_CELL._steep(seen((None,) * 4, current_a=current_a))
+    assert ordered()._steep(seen((3.3, highest_v, 3.3, 3.3), current_a=current_a)) is steep
+    assert not ordered()._steep(seen((None,) * 4, current_a=current_a))
 
 
 # Work and pauses
 
 
-def works(plan: Plan, *, steep: bool, planner: Planner = BY_CELL) -> Plan:
-    return planner._work(plan, seen(), None, (2, 1), "by charge", steep=steep)
+def works(plan: Plan, *, steep: bool, planner: Planner | None = None) -> Plan:
+    return (planner or ordered())._work(plan, seen(), None, (2, 1), "by charge", steep=steep)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +232,7 @@ def test_a_pause_lasts_80_s_and_the_work_is_counted_anew(paused_s: float, goes_o
 
 
 def test_a_bms_is_never_paused_and_told_no_pair() -> None:
-    after = works(Plan(worked_s=1e6), steep=True, planner=SWITCHED)
+    after = works(Plan(worked_s=1e6), steep=True, planner=switched())
     assert after.shown is not None
     assert (after.shown.wanted, after.shown.giving, after.pair) == (True, 3, None)
     assert after.worked_s == 1e6
@@ -234,7 +242,7 @@ def test_a_bms_is_never_paused_and_told_no_pair() -> None:
 
 
 def shown(known: Debts | None, of: tuple[int, int] | None = (0, 1), **changes: object) -> Balancing:
-    return BY_CELL._show(seen((3.3,) * 4, **changes), known, "so", of)
+    return ordered()._show(seen((3.3,) * 4, **changes), known, "so", of)
 
 
 FULLER = Debts((1.0, 0.5, -0.5, -1.0), (0.1, 0.2, 0.3, 0.1))
@@ -272,7 +280,7 @@ def test_without_debts_or_a_voltage_little_is_told() -> None:
     told = shown(None)
     assert (told.debt_ah, told.debt_sigma_ah) == ((), None)
     assert (told.done_in_s, told.loss_wh) == (None, None)
-    unknown = BY_CELL._show(seen((None,) * 4), FULLER, "so", None)
+    unknown = ordered()._show(seen((None,) * 4), FULLER, "so", None)
     assert unknown.loss_wh == 0.0
 
 
@@ -364,11 +372,11 @@ def test_an_unknown_cell_stops_it_and_is_no_harm() -> None:
 
 def test_from_the_emptiest_cell_a_device_would_do_harm() -> None:
     known = Measured(Ledger(ah=(-3.0, 0.0, 0.0, 0.0), sigma_ah=(0.1,) * 4))
-    after = heard(Plan(measured=known), view=seen((3.45, 3.3, 3.3, 3.29)), planner=SWITCHED)
+    after = heard(Plan(measured=known), view=seen((3.45, 3.3, 3.3, 3.29)), planner=switched())
     assert after.shown is not None
     assert (after.shown.wanted, after.shown.why) == (False, "the highest cell is not the fullest")
     assert after.harm
-    waits = heard(Plan(measured=known), view=seen((3.38, 3.3, 3.3, 3.29)), planner=SWITCHED)
+    waits = heard(Plan(measured=known), view=seen((3.38, 3.3, 3.3, 3.29)), planner=switched())
     assert not waits.harm
 
 
@@ -389,7 +397,7 @@ def test_what_was_moved_is_counted_in_full_and_doubted_by_what_is_known_of_the_c
     assert ordered.measured.ledger.ah == (0.0, 0.0, 0.0, 0.0)
     assert ordered.measured.ledger.sigma_ah[0] == pytest.approx(0.15)
     assert ordered.measured.slopes.moved_ah == (-1.0, 0.0, 0.0, 0.0)
-    guessed = heard(before, 1.0, moved=Moved(0, -3600.0), planner=SWITCHED)
+    guessed = heard(before, 1.0, moved=Moved(0, -3600.0), planner=switched())
     assert guessed.measured.ledger.ah == (0.0, 0.0, 0.0, 0.0)
     assert guessed.measured.ledger.sigma_ah[0] == pytest.approx(1.1)
     assert guessed.measured.slopes.moved_ah == ()
@@ -416,7 +424,7 @@ def test_what_was_moved_is_counted_in_full_and_doubted_by_what_is_known_of_the_c
 def test_a_balancer_that_works_when_it_should_not_is_stuck_after_a_minute(
     changes: dict[str, object], shown: Balancing | None, by_cell: bool, stuck: bool
 ) -> None:
-    planner = BY_CELL if by_cell else SWITCHED
+    planner = ordered() if by_cell else switched()
     after = heard(Plan(shown, stuck_s=58.0), 2.0, seen(**changes), planner=planner)
     assert after.stuck_s == (60.0 if stuck else 0.0)
     assert planner.faults(after) == ((STUCK,) if stuck else ())
@@ -446,18 +454,18 @@ def test_harm_for_a_minute_opens_the_switch_and_ten_minutes_without_close_it(
 
 
 def test_what_is_wanted_of_the_switch() -> None:
-    assert SWITCHED.switch(Plan(WORKS)) is None
-    assert SWITCHED.switch(Plan(WORKS, vetoed=True)) is False
-    assert SWITCHED.switch(Plan(WORKS, restoring=True)) is True
-    assert SWITCHED.switch(Plan(vetoed=True, restoring=True)) is False
-    assert BY_CELL.switch(Plan(WORKS, vetoed=True)) is True
-    assert BY_CELL.switch(Plan(RESTS)) is False
-    assert BY_CELL.switch(Plan()) is None
+    assert switched().switch(Plan(WORKS)) is None
+    assert switched().switch(Plan(WORKS, vetoed=True)) is False
+    assert switched().switch(Plan(WORKS, restoring=True)) is True
+    assert switched().switch(Plan(vetoed=True, restoring=True)) is False
+    assert ordered().switch(Plan(WORKS, vetoed=True)) is True
+    assert ordered().switch(Plan(RESTS)) is False
+    assert ordered().switch(Plan()) is None
 
 
 def test_only_of_a_bms_is_the_switch_thought_of() -> None:
     before = Plan(RESTS, harm=True, turn_s=59.0)
-    assert heard(before, 2.0, planner=SWITCHED).vetoed
+    assert heard(before, 2.0, planner=switched()).vetoed
     assert not heard(before, 2.0).vetoed
 
 
@@ -495,8 +503,8 @@ def test_without_an_order_it_was_the_highest_or_the_lowest() -> None:
     assert moved_by(seen(balance_current_a=0.5), None, 4.0) == Moved(3, 2.0)
     assert moved_by(seen((None,) * 4, balance_current_a=0.5), None, 4.0) is None
     at_work, gives = Plan(pair=(1, 2), ends=(0, 3)), seen(balance_current_a=-1.0)
-    assert BY_CELL.moved(at_work, gives, 3.0) == Moved(1, -3.0)
-    assert SWITCHED.moved(at_work, gives, 3.0) == Moved(0, -3.0)
+    assert ordered().moved(at_work, gives, 3.0) == Moved(1, -3.0)
+    assert switched().moved(at_work, gives, 3.0) == Moved(0, -3.0)
 
 
 def test_cells_beside_those_at_work_are_disturbed_too() -> None:
@@ -513,8 +521,8 @@ def test_an_unknown_cell_stays_unknown_and_its_neighbour_is_mended() -> None:
     assert cells[1] is None
     assert cells[0] == 3.3
     assert cells[2:] == pytest.approx((3.3 - 2 * 0.13, 3.3 + 2 * 0.07))
-    assert SWITCHED.undisturbed(Plan(pair=(0, 2)), view) is view
-    assert BY_CELL.undisturbed(Plan(), view) is view
+    assert switched().undisturbed(Plan(pair=(0, 2)), view) is view
+    assert ordered().undisturbed(Plan(), view) is view
 
 
 def test_a_mended_view_keeps_how_far_pack_and_cells_disagree() -> None:

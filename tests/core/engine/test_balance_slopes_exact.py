@@ -22,9 +22,12 @@ from cellwarden.model import CHEMISTRIES, preset
 from support.packs import reading
 
 LFP = CHEMISTRIES["LiFePO4"]
-WATCH = SlopeWatch(LFP, preset("LiFePO4", cell_count=4, design_capacity_ah=100))
 ALIKE = (3.3, 3.3, 3.3, 3.3)
 NONE_MOVED = (0.0, 0.0, 0.0, 0.0)
+
+
+def four() -> SlopeWatch:
+    return SlopeWatch(LFP, preset("LiFePO4", cell_count=4, design_capacity_ah=100))
 
 
 def seen(
@@ -49,16 +52,16 @@ def near(*values: float) -> object:
 
 
 def test_three_readings_make_one_look_of_their_means() -> None:
-    first = WATCH.hear(Slopes(), seen((3.30, 3.30, 3.30, 3.34), 10.0), 7.0, ())
+    first = four().hear(Slopes(), seen((3.30, 3.30, 3.30, 3.34), 10.0), 7.0, ())
     assert first.looks == ()
     assert first.gathered == Gathered(1, 10.0, 0.0125, (3.30, 3.30, 3.30, 3.34))
-    second = WATCH.hear(first, seen((3.30, 3.30, 3.32, 3.32), 20.0), 7.0, ())
+    second = four().hear(first, seen((3.30, 3.30, 3.32, 3.32), 20.0), 7.0, ())
     assert second.looks == ()
     assert second.gathered.readings == 2
     assert second.gathered.current_a == 30.0
     assert second.gathered.drop_v == pytest.approx(0.0375)
     assert second.gathered.volts == near(6.60, 6.60, 6.62, 6.66)
-    third = WATCH.hear(second, seen((3.27, 3.30, 3.30, 3.33), 30.0), 7.5, ())
+    third = four().hear(second, seen((3.27, 3.30, 3.30, 3.33), 30.0), 7.5, ())
     assert third.gathered == Gathered()
     (told,) = third.looks
     # 9.87, 9.90, 9.92 and 9.99 V in sum: 9.92 V in the mean, less 75 mV of resistance, a third.
@@ -72,7 +75,7 @@ def test_three_readings_make_one_look_of_their_means() -> None:
 
 def test_a_cold_pack_drops_more() -> None:
     """exp(2500 K · (1/273.15 K - 1/298.15 K)) = 2.15 times at freezing."""
-    cold = WATCH.hear(Slopes(), seen(ALIKE, 10.0, 0.0), 0.0, ())
+    cold = four().hear(Slopes(), seen(ALIKE, 10.0, 0.0), 0.0, ())
     assert cold.gathered.drop_v == pytest.approx(0.0125 * 2.1541, rel=1e-4)
 
 
@@ -98,7 +101,7 @@ def test_the_next_look_waits_until_an_ah_and_a_half_has_flowed_either_way(
             Look(10.0, 0.0, 3.3, NONE_MOVED, NONE_MOVED),
         )
     )
-    assert WATCH.hear(before, seen(ALIKE), counted_ah, ()).gathered.readings == heard
+    assert four().hear(before, seen(ALIKE), counted_ah, ()).gathered.readings == heard
 
 
 @pytest.mark.parametrize(
@@ -112,30 +115,30 @@ def test_the_next_look_waits_until_an_ah_and_a_half_has_flowed_either_way(
     ],
 )
 def test_what_is_not_whole_begins_the_look_anew(view: View, disturbed: set[int]) -> None:
-    begun = WATCH.hear(Slopes(), seen(ALIKE), 0.0, ())
+    begun = four().hear(Slopes(), seen(ALIKE), 0.0, ())
     assert begun.gathered.readings == 1
-    assert WATCH.hear(begun, view, 0.0, disturbed) == Slopes()
-    assert WATCH.hear(begun, view, 0.0, disturbed).gathered == Gathered()
+    assert four().hear(begun, view, 0.0, disturbed) == Slopes()
+    assert four().hear(begun, view, 0.0, disturbed).gathered == Gathered()
     nothing = Slopes()
-    assert WATCH.hear(nothing, view, 0.0, disturbed) is nothing
+    assert four().hear(nothing, view, 0.0, disturbed) is nothing
 
 
 # What a balancer moves
 
 
 def test_what_a_balancer_brings_is_summed_by_cell_in_ah() -> None:
-    once = WATCH.moved(Slopes(), Moved(1, 3600.0))
+    once = four().moved(Slopes(), Moved(1, 3600.0))
     assert once.moved_ah == (0.0, 1.0, 0.0, 0.0)
-    twice = WATCH.moved(once, Moved(1, -900.0))
+    twice = four().moved(once, Moved(1, -900.0))
     assert twice.moved_ah == (0.0, 0.75, 0.0, 0.0)
-    assert WATCH.moved(twice, Moved(3, 7200.0)).moved_ah == (0.0, 0.75, 0.0, 2.0)
-    assert WATCH.moved(twice, Moved(0, 7200.0)).moved_ah == (2.0, 0.75, 0.0, 0.0)
+    assert four().moved(twice, Moved(3, 7200.0)).moved_ah == (0.0, 0.75, 0.0, 2.0)
+    assert four().moved(twice, Moved(0, 7200.0)).moved_ah == (2.0, 0.75, 0.0, 0.0)
 
 
 def test_a_look_keeps_what_was_moved_until_then_above_the_mean() -> None:
     slopes = Slopes(moved_ah=(4.0, 0.0, 0.0, -2.0))
     for _ in range(3):
-        slopes = WATCH.hear(slopes, seen(ALIKE), 0.0, ())
+        slopes = four().hear(slopes, seen(ALIKE), 0.0, ())
     assert slopes.looks[0].moved_ah == (3.5, -0.5, -0.5, -2.5)
     assert slopes.moved_ah == (4.0, 0.0, 0.0, -2.0)
 
@@ -160,7 +163,7 @@ def five(
     slopes = Slopes(looks=looks, moved_ah=moved_ah)
     shown = (volts(ways[4]) + 0.00125 * amps[4],) * 4
     for _ in range(3):
-        slopes = WATCH.hear(slopes, seen(shown, amps[4]), ways[4], ())
+        slopes = four().hear(slopes, seen(shown, amps[4]), ways[4], ())
     return slopes
 
 
@@ -261,7 +264,7 @@ def test_only_one_way_tells_a_slope(ways: tuple[float, ...], told: bool) -> None
 def test_four_looks_are_too_few() -> None:
     slopes = Slopes(looks=tuple(Look(2.0 * n, 20.0, 3.3, NONE_MOVED, NONE_MOVED) for n in range(3)))
     for _ in range(3):
-        slopes = WATCH.hear(slopes, seen(ALIKE, 20.0), 6.0, ())
+        slopes = four().hear(slopes, seen(ALIKE, 20.0), 6.0, ())
     assert (len(slopes.looks), slopes.square, slopes.cells) == (4, (0.0,) * 6, ())
 
 
@@ -275,7 +278,7 @@ def test_older_looks_fade_by_three_halves_of_a_percent() -> None:
         cells=((10.0, 20.0, 30.0, 40.0), *((0.0,) * 4,) * 3),
     )
     for _ in range(3):
-        before = WATCH.hear(before, seen((rising(8.0) + 0.025,) * 4, 20.0), 8.0, ())
+        before = four().hear(before, seen((rising(8.0) + 0.025,) * 4, 20.0), 8.0, ())
     assert before.square == near(102.5, 11.85, 23.7, 50.25, 31.55, 201.0)
     assert before.cells[0] == near(15.85, 22.7, 35.55, 48.4)
     assert before.cells[3] == near(-6.0, -3.0, -6.0, 9.0)
@@ -304,7 +307,7 @@ def test_a_matrix_times_its_inverse_is_one() -> None:
 def test_where_two_unknowns_go_together_nothing_is_told(square: tuple[float, ...]) -> None:
     assert _inverse(square) is None
     many = tuple(1e3 * v for v in square)
-    assert WATCH.debts(Slopes(square=many, cells=((0.0,) * 4,) * 4)) is None
+    assert four().debts(Slopes(square=many, cells=((0.0,) * 4,) * 4)) is None
 
 
 def test_what_hardly_differs_is_enough() -> None:
@@ -321,7 +324,7 @@ APART = Slopes(
 
 def test_a_height_that_follows_the_slope_is_charge() -> None:
     """Sigma: a quarter of a percent of the capacity, and a fifth of the distance."""
-    told = WATCH.debts(APART)
+    told = four().debts(APART)
     assert told is not None
     assert told.ah == (2.0, 0.0, -1.0, -1.0)
     one = math.hypot(0.25, 0.2)
@@ -331,7 +334,7 @@ def test_a_height_that_follows_the_slope_is_charge() -> None:
 def test_what_is_left_unexplained_makes_doubt() -> None:
     """34 too much of its own over 17 free looks, four fold as looks overlap, over the squares 4."""
     cells = ((8.0, 0.0, 0.0, 16.0 + 34.0), *APART.cells[1:])
-    told = WATCH.debts(APART._replace(cells=cells))
+    told = four().debts(APART._replace(cells=cells))
     assert told is not None
     assert told.ah[0] == 2.0
     assert told.sigma_ah[0] == pytest.approx(math.sqrt(4 * 2.0 / 4 + 0.25**2 + 0.4**2))
@@ -340,13 +343,13 @@ def test_what_is_left_unexplained_makes_doubt() -> None:
 
 def test_less_left_than_nothing_is_rounding() -> None:
     cells = ((8.0, 0.0, 0.0, 15.9), *APART.cells[1:])
-    told = WATCH.debts(APART._replace(cells=cells))
+    told = four().debts(APART._replace(cells=cells))
     assert told is not None
     assert told.sigma_ah[0] == pytest.approx(math.hypot(0.25, 0.4))
 
 
 def test_what_was_moved_since_is_added_less_its_mean() -> None:
-    told = WATCH.debts(APART._replace(moved_ah=(-2.0, 1.0, 0.0, 3.0)))
+    told = four().debts(APART._replace(moved_ah=(-2.0, 1.0, 0.0, 3.0)))
     assert told is not None
     assert told.ah == (2.0 - 2.5, 0.5, -1.5, 1.5)
 
@@ -354,7 +357,7 @@ def test_what_was_moved_since_is_added_less_its_mean() -> None:
 @pytest.mark.parametrize(("looks", "known"), [(9.9, False), (10.0, True), (10.1, True)])
 def test_ten_looks_are_needed(looks: float, known: bool) -> None:
     slopes = APART._replace(square=(4.0, 0.0, 0.0, looks, 0.0, 5.0))
-    assert (WATCH.debts(slopes) is not None) is known
+    assert (four().debts(slopes) is not None) is known
 
 
 def test_offset_and_resistance_are_no_charge() -> None:
@@ -367,7 +370,7 @@ def test_offset_and_resistance_are_no_charge() -> None:
     slopes = Slopes(
         square=(a, b, c, d, e, f), cells=((340.0, 140.0, 270.0, 2380.0), *((0.0,) * 4,) * 3)
     )
-    told = WATCH.debts(slopes)
+    told = four().debts(slopes)
     assert told is not None
     assert told.ah == near(3.0, 0.0, 0.0, 0.0)
     assert told.sigma_ah[0] == pytest.approx(math.hypot(0.25, 0.6))
@@ -388,8 +391,8 @@ def test_a_day_over_a_bend_tells_what_cells_have_sense_and_resist() -> None:
             for ah, off, ohm in zip(has_ah, off_v, more_ohm, strict=True)
         )
         for _ in range(3):
-            slopes = WATCH.hear(slopes, seen(volts, current_a), counted_ah, ())
-    told = WATCH.debts(slopes)
+            slopes = four().hear(slopes, seen(volts, current_a), counted_ah, ())
+    told = four().debts(slopes)
     assert told is not None
     assert told.ah == pytest.approx(has_ah, abs=1e-6)
     assert told.sigma_ah == pytest.approx(

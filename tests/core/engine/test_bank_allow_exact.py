@@ -38,9 +38,6 @@ def allowance(**changes: object) -> Allowance:
     return Allowance(settings, ChargeControl(settings))
 
 
-ALONE = allowance(strange_factor=1.0)
-
-
 def part(pack: PackState, standing: Standing = Standing.IN) -> Part:
     online = standing is not Standing.LOST and standing is not Standing.HELD
     return Part(standing, "", 0.0, pack.limits if online else None, True, True)
@@ -69,9 +66,11 @@ def decided(
     before: BankMemory | None = None,
     orders: Orders = NO_ORDERS,
     current_a: float | None = 5.0,
-    of: Allowance = ALONE,
+    of: Allowance | None = None,
 ) -> Allowed:
-    return of.decide(before or memory(at_s=999.0), now, orders, current_a)
+    return (of or allowance(strange_factor=1.0)).decide(
+        before or memory(at_s=999.0), now, orders, current_a
+    )
 
 
 def order(value: float) -> Order:
@@ -122,8 +121,10 @@ def test_currents_rise_by_what_has_passed_and_not_when_the_clock_went_back() -> 
 
 def test_a_silent_bank_keeps_its_voltages_and_allows_no_current() -> None:
     now = memory(Standing.LOST, Standing.LOST, silent_since_s=990.0)
-    before = memory(at_s=999.0)
+    worked = decided(memory(at_s=998.0))
+    before = memory(at_s=999.0, basis=worked.basis, wish=worked.wish)
     told = decided(now, before)
+    assert before.wish is not None
     assert values(told) == (55.2, 0.0, 0.0, 48.0)
     assert told.limits is not None
     assert [r.pack for r in told.limits.charge_current.reasons] == ["left", "right"]

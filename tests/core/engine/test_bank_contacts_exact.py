@@ -88,6 +88,16 @@ def test_the_usual_resistance_is_that_of_the_first_eight_load_steps(
     assert after.steps == steps + 1
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_small_packs_teach_by_small_steps(sign: float) -> None:
+    sizes = (10.0, 10.0)
+    small = begin((0, 1), sizes, (1.0, 1.0))
+    now = step((0.4 * sign, 0.4 * sign), (0.01 * sign, 0.008 * sign))
+    after = learn((UNKNOWN, UNKNOWN), small, now)
+    assert [c.resistance_ohm for c in after] == pytest.approx([0.025, 0.025])
+    assert [c.extra_ohm for c in after] == pytest.approx([0.0, 0.005])
+
+
 def test_packs_that_do_not_share_keep_what_is_known() -> None:
     two = begin((0, 2), SIZES, (1.0, 1.0, 1.0))
     before = (UNKNOWN, Contact(0.02, 0.001, 0.001, 5), UNKNOWN)
@@ -123,7 +133,8 @@ def test_a_pack_without_share_and_current_is_suspected_since_now() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "found"), [(0.0374, True), (0.0376, False), (0.0, True), (-0.1, True)]
+    ("share", "found"),
+    [(0.0374, True), (0.0375, False), (0.0376, False), (0.0, True), (-0.1, True)],
 )
 def test_idle_is_less_than_15_percent_of_what_its_size_asks_for(share: float, found: bool) -> None:
     """A quarter of the bank: 0.0375."""

@@ -229,8 +229,8 @@ def test_parts_are_told_with_what_each_pack_carries_and_kept_while_nothing_chang
     parts = tuple(Part(Standing.IN, "", 0.0, p.limits, True, True) for p in packs)
     known = begin((0, 1), (100.0, 100.0), (1.0, 1.0), None, (1.0, 1.0))
     now = memory(*parts, contacts=(Contact(resistance_ohm=0.02), UNKNOWN))
-    basis = WISHES.basis(parts, now.conductances, known, floating=False)
-    wish = WISHES.made(basis, packs, known, now.contacts, None)
+    basis = wishes().basis(parts, now.conductances, known, floating=False)
+    wish = wishes().made(basis, packs, known, now.contacts, None)
     allowed = Allowed(limits(55.2, 40.0, 100.0, 48.0), basis, wish, STILL)
     told = members(NAMES, memory(*parts), now, allowed)
     assert [(m.pack, m.standing, m.resistance_ohm) for m in told] == [
@@ -268,11 +268,14 @@ def test_without_limits_or_a_wish_no_pack_carries_anything(limited: bool) -> Non
 
 
 NOTHING = Limit(value=0.0, reasons=(Reason(rule="the controller stops", value=0.0),))
-WISHES = Wishes(BankSettings("Battery", (BankMember("left", 100.0), BankMember("right", 100.0))))
+
+
+def wishes() -> Wishes:
+    return Wishes(BankSettings("Battery", (BankMember("left", 100.0), BankMember("right", 100.0))))
 
 
 def test_the_last_state_allows_nothing_and_keeps_the_voltages() -> None:
-    last = stopping(bank_state(), WISHES, 1234.0)
+    last = stopping(bank_state(), wishes(), 1234.0)
     assert last == replace(
         bank_state(),
         at_s=1234.0,
@@ -286,12 +289,12 @@ def test_the_last_state_allows_nothing_and_keeps_the_voltages() -> None:
 
 
 def test_before_any_limits_the_packs_voltages_are_told() -> None:
-    last = stopping(bank_state(limits=None), WISHES, 1234.0)
+    last = stopping(bank_state(limits=None), wishes(), 1234.0)
     assert last.limits is not None
     assert (last.limits.charge_current, last.limits.discharge_current) == (NOTHING, NOTHING)
     assert last.limits.charge_voltage.value == 55.2
     assert last.limits.discharge_voltage.value == 48.0
-    assert stopping(bank_state(limits=None, packs=()), WISHES, 1.0).limits is None
+    assert stopping(bank_state(limits=None, packs=()), wishes(), 1.0).limits is None
 
 
 def test_a_bank_that_failed_is_0_a_and_an_alarm_that_blocks_both() -> None:
