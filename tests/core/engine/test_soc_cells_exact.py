@@ -294,6 +294,18 @@ def test_a_cell_within_three_sigma_of_a_mean_not_well_known_is_not_odd(sigma, od
     assert odd_after_a_look(of_mean=unsure) == odd
 
 
+SHELF = OcvCurve(((0.0, 3.0), (20.0, 3.3), (80.0, 3.32), (100.0, 4.0)))
+"""Nearly flat in its middle: a voltage that is far off says nothing there."""
+
+
+@pytest.mark.parametrize(("sigma", "odd"), [(0.132, 1), (0.134, 0)])
+def test_a_cell_that_may_be_anywhere_is_not_odd(sigma: float, odd: int) -> None:
+    # At 50 % believed it shows 3.15 V, 10 %: 0.4 are three times 0.1333.
+    every = four(cell(p=(sigma**2, 0.0, 0.0, 0.0)))
+    after = heard((-0.16, 0.0, 0.0, 0.0), every, by=CellFilter(SHELF, 0.1, trusted=True))
+    assert after[0].odd == odd
+
+
 def test_a_charge_that_flowed_since_tells_how_much_of_it_is_the_capacitys() -> None:
     # Believed 1 % apart and 1 % of capacity, fully correlated: both took part in it alike.
     p = ((1e-4, 0.0, 1e-4, 0.0), (0.0,) * 4, (1e-4, 0.0, 1e-4, 0.0), (0.0,) * 4)
@@ -338,6 +350,12 @@ def test_a_small_cell_is_weakest_and_fullest_at_once() -> None:
 def test_full_is_what_the_charge_voltage_reaches() -> None:
     made = of(0.45, cell(p=CERTAIN), top=0.9)
     assert (made.usable, made.soc) == (pytest.approx(0.9), pytest.approx(0.5))
+
+
+def test_unless_told_otherwise_full_is_the_curves_end() -> None:
+    alone = (cell(p=CERTAIN),)
+    assert pack(known(0.5), alone).soc == pytest.approx(0.5)
+    assert mean_soc(0.5, known(), alone) == pytest.approx(0.5)
 
 
 def test_an_empty_pack_gives_nothing_and_a_full_one_takes_nothing() -> None:

@@ -145,6 +145,16 @@ def test_what_is_within_three_sigma_is_no_contradiction(sigma: float, lost: bool
     assert (heard(known(soc_sigma=sigma), 3.6, hours=0.01).lost_s > 0) is lost
 
 
+@pytest.mark.parametrize(("sigma", "lost"), [(0.132, True), (0.134, False)])
+def test_a_mean_that_may_be_anywhere_is_not_lost(sigma: float, lost: bool) -> None:
+    # On a shelf, where a voltage tells nothing, 3.15 V would be 10 %: 0.4 are three times 0.1333.
+    shelf = OcvCurve(((0.0, 3.0), (20.0, 3.3), (80.0, 3.32), (100.0, 4.0)))
+    after = MeanFilter(KIND, shelf, 0.003, 0.001).hear_volts(
+        known(soc_sigma=sigma), (3.15,), (0.0,), (0.0, 0.01), MILD
+    )
+    assert (after.lost_s > 0) is lost
+
+
 def test_it_is_corrected_to_where_the_mean_is_not_to_where_its_surface_shows() -> None:
     # 4 % ahead: the surface shows 70 %, the mean is at 66 %.
     after = heard(known(lags=(0.02, 0.03, -0.01)), 3.70)
