@@ -8,7 +8,7 @@ import pytest
 
 from cellwarden.engine.overload import Heat
 from cellwarden.engine.protection import IDLE, Protection, Row, Watch
-from cellwarden.engine.rule import Scene
+from cellwarden.engine.rule import Scene, Signal
 from cellwarden.engine.view import look
 from support.packs import parameters, reading, with_cell
 
@@ -139,6 +139,25 @@ def test_a_reading_at_the_threshold_does_not_confirm_it() -> None:
 def test_exactly_so_far_beyond_one_reading_is_not_enough() -> None:
     desk = Desk("cell over-voltage")
     assert desk.hear(1000.0, **with_cell(7, 3.60 + 0.10)).alarm is None
+
+
+# Signals: what a row works out itself
+
+
+def test_a_signal_says_where_it_was_seen() -> None:
+    short = row("short circuit")
+    signal = Signal(1.0, "the BMS")
+    alarm = TABLE._next(short, IDLE, 1.0, scene(1000.0), signal, 1000.0).alarm
+    assert alarm is not None
+    assert (alarm.value, alarm.where, alarm.threshold) == (1.0, "the BMS", 0.5)
+
+
+def test_a_signal_may_show_another_number_and_its_own_limit() -> None:
+    short = row("short circuit")
+    signal = Signal(1.0, "cell 3", shown=0.0, limit=6.0)
+    alarm = TABLE._next(short, IDLE, 1.0, scene(1000.0), signal, 1000.0).alarm
+    assert alarm is not None
+    assert (alarm.value, alarm.where, alarm.threshold) == (0.0, "cell 3", 6.0)
 
 
 # The budget of an over-current

@@ -270,3 +270,11 @@ def test_a_sigma_that_is_wide_enough_is_not_made_smaller() -> None:
     assert widening(p, 1, 0.04, ((0, 9.0),)) == pytest.approx([2.0, 2.0])
     opposed = ((0.01, -0.005), (-0.005, 0.01))
     assert widening(opposed, 0, 0.09, ((1, 9.0),)) == pytest.approx([3.0, 2.0])
+
+
+def test_what_rounding_made_of_a_covariance_widens_nothing_beyond_measure() -> None:
+    beyond_one = ((0.01, 0.02), (0.02, 0.01))
+    assert widening(beyond_one, 0, 0.04, ((1, 9.0),)) == pytest.approx([2.0, 2.0])
+    assert widening(((0.0,),), 0, 4e-12, ()) == pytest.approx([2.0])
+    assert widening(((-1e-20, 0.0), (0.0, -1e-20)), 0, 4e-12, ((1, 9.0),)) == [2.0, 1.0]
+    assert widening(p=((0.01,),), n=0, variance=0.001, others=()) == [1.0]
