@@ -19,7 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from tempfile import TemporaryFile
+from typing import IO, Any, NoReturn
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -99,7 +100,7 @@ class Trial:
             raise session.Interrupted("the tests could not be collected")
         self._items = {item.nodeid: item for item in session.items}
         known = learned(session.items)
-        running: dict[int, tuple[Mutant, int]] = {}
+        running: dict[int, tuple[Mutant, IO[bytes]]] = {}
         waiting: Iterator[Mutant] = iter(self._mutants)
         while True:
             while len(running) < self._children and time.monotonic() < self._until_s:
@@ -116,8 +117,8 @@ class Trial:
             if not running:
                 return True
             pid, status, used = os.wait4(-1, 0)
-            mutant, pipe = running.pop(pid)
-            outcome = self._heard(pipe, status, used.ru_utime + used.ru_stime)
+            mutant, told = running.pop(pid)
+            outcome = self._heard(told, status, used.ru_utime + used.ru_stime)
             if outcome.verdict == "killed" and not self._is_good(outcome.by):
                 print(f"left out, it fails without a mutant: {outcome.by}", file=sys.stderr)
                 waiting = chain([mutant], waiting)
@@ -166,22 +167,21 @@ class Trial:
 
     def _forked(
         self, mutant: Mutant, names: list[str], known: Known
-    ) -> tuple[int, tuple[Mutant, int]]:
-        reads, writes = os.pipe()
+    ) -> tuple[int, tuple[Mutant, IO[bytes]]]:
+        # Not a pipe: it fills up while nobody reads, and then the child waits for ever.
+        told = TemporaryFile()  # noqa: SIM115  # closed in `_heard`, after the child has ended
         pid = os.fork()
         if pid == 0:
-            os.close(reads)
-            self._child(mutant, names, known, writes)
-        os.close(writes)
-        return pid, (mutant, reads)
+            self._child(mutant, names, known, told.fileno())
+        return pid, (mutant, told)
 
-    def _child(self, mutant: Mutant, names: list[str], known: Known, pipe: int) -> NoReturn:
+    def _child(self, mutant: Mutant, names: list[str], known: Known, told: int) -> NoReturn:
         """Run the tests on the mutant and tell the one that failed."""
         silence()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         mutant.put_in_force()
         for name in names:
-            os.write(pipe, f"{name}\n".encode())
+            os.write(told, f"{name}\n".encode())
             # A signal that nobody catches ends the process: the test never would.
             signal.setitimer(signal.ITIMER_PROF, ENDLESS_S + 10 * known.cpu_s[name])
             if not passes(self._items[name]):
@@ -190,9 +190,10 @@ class Trial:
                 break
         os._exit(0)
 
-    def _heard(self, pipe: int, status: int, cpu_s: float) -> Outcome:
-        with os.fdopen(pipe) as told:
-            last = told.read().strip().rsplit("\n", 1)[-1]
+    def _heard(self, told: IO[bytes], status: int, cpu_s: float) -> Outcome:
+        with told:
+            told.seek(0)
+            last = told.read().decode().strip().rsplit("\n", 1)[-1]
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return Outcome("survived", cpu_s=cpu_s)
