@@ -204,8 +204,9 @@ def statements(tree: ast.Module) -> Iterator[range]:
         elif isinstance(node, ast.For):
             last = node.iter
         elif isinstance(node, ast.FunctionDef):
-            # A default is in force wherever the function runs.
-            yield range(node.lineno, node.body[0].lineno + 1)
+            # A default is in force wherever the function runs; a docstring is no line that runs.
+            body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+            yield range(node.lineno, (body or node.body)[0].lineno + 1)
             continue
         elif hasattr(node, "body"):
             continue

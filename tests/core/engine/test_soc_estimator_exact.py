@@ -178,6 +178,14 @@ def low_v() -> float:
     return ROUGH.curve.volts(0.25) - 0.10
 
 
+def test_at_the_very_ends_of_its_flat_part_it_is_not_asked() -> None:
+    mean = start().mean
+    assert ROUGH._roughly(mean, low_v(), 0.0) is mean
+    assert ROUGH._roughly(mean, math.nextafter(low_v(), 0.0), 0.0) is not mean
+    assert ROUGH._roughly(mean, high_v(), 0.0) is mean
+    assert ROUGH._roughly(mean, math.nextafter(high_v(), 9.0), 0.0) is not mean
+
+
 @pytest.mark.parametrize(
     ("cell_v", "told"),
     [
