@@ -31,6 +31,7 @@ FOUR = preset(
 )
 FLAT = (3.33, 3.32, 3.31, 3.30)
 QUIET = gather(())
+FULLER = Debts((1.0, 0.5, -0.5, -1.0), (0.1, 0.2, 0.3, 0.1))
 BEGUN = Plan(measured=Measured(Ledger(ah=(0.0,) * 4, sigma_ah=(0.0,) * 4)))
 WORKS = Balancing(wanted=True, active=None, why="works")
 RESTS = Balancing(wanted=False, active=None, why="rests")
@@ -231,6 +232,24 @@ def test_a_pause_lasts_80_s_and_the_work_is_counted_anew(paused_s: float, goes_o
     assert (after.worked_s, after.paused_s) == ((0.0, None) if goes_on else (500.0, paused_s))
 
 
+@pytest.mark.parametrize("plan", [Plan(paused_s=5.0), Plan(worked_s=500.0), Plan()])
+def test_what_is_known_is_shown_at_work_and_in_pauses(plan: Plan) -> None:
+    after = ordered()._work(plan, seen(), FULLER, (0, 3), "by charge", steep=True)
+    assert after.shown is not None
+    assert after.shown.debt_ah == (1.0, 0.5, -0.5, -1.0)
+
+
+def test_of_a_bms_the_ends_of_before_and_of_now_are_disturbed() -> None:
+    view = seen((3.385, 3.385, 3.380, 3.400), current_a=5.0, balance_current_a=-1.0)
+    assert ends_of(view) == (3, 2)
+    told = {}
+    for ends in ((0, 0), (3, 2)):
+        climb = heard(Plan(ends=ends), view=view, planner=switched()).measured.ledger.climb
+        assert climb is not None
+        told[ends] = [v is None for v in climb.volts]
+    assert told == {(0, 0): [True] * 4, (3, 2): [False, True, True, True]}
+
+
 def test_a_bms_is_never_paused_and_told_no_pair() -> None:
     after = works(Plan(worked_s=1e6), steep=True, planner=switched())
     assert after.shown is not None
@@ -243,9 +262,6 @@ def test_a_bms_is_never_paused_and_told_no_pair() -> None:
 
 def shown(known: Debts | None, of: tuple[int, int] | None = (0, 1), **changes: object) -> Balancing:
     return ordered()._show(seen((3.3,) * 4, **changes), known, "so", of)
-
-
-FULLER = Debts((1.0, 0.5, -0.5, -1.0), (0.1, 0.2, 0.3, 0.1))
 
 
 def test_time_and_loss_are_told_of_what_is_to_move() -> None:
