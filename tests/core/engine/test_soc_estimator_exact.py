@@ -243,6 +243,13 @@ def test_cells_are_heard_once_a_minute() -> None:
     assert (heard.span.windows, heard.unheard_s) == (0, 0.0)
 
 
+def test_and_not_a_hundredth_of_a_second_before() -> None:
+    estimate = start(by=SURE)
+    for gap_s in (10.0, 10.0, 10.0, 10.0, 19.99):
+        estimate = SURE.hear(estimate, seen(3.306), 5.0, gap_s)
+    assert (estimate.span.windows, estimate.unheard_s) == (5, pytest.approx(59.99))
+
+
 def test_a_window_without_voltages_spoils_the_span() -> None:
     bad = seen(balance_current_a=1.0)
     one = window(start(by=SURE), bad, 0.0, SURE)

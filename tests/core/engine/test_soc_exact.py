@@ -180,6 +180,12 @@ def test_one_weak_cell_is_empty_but_says_nothing_of_the_others() -> None:
     assert percent(after.estimate) == pytest.approx(60.0)
 
 
+def test_a_full_pack_with_a_cell_that_is_empty_is_not_full() -> None:
+    gauge = at(98.0, full=True, low_since_s=1000.0)
+    after = COUNTER.hear(gauge, seen(1060.0, **with_cell(3, 2.9)), None)
+    assert (after.full, after.empty) == (False, True)
+
+
 def test_the_pack_is_empty_if_its_middle_cell_is_at_the_end() -> None:
     cells = (3.1,) * 9 + (3.3,) * 7
     gauge = at(60.0, low_since_s=1000.0)
