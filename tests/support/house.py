@@ -11,7 +11,16 @@ from typing import Any
 
 from support import jk_frames
 from support.multicast import free_channel
-from support.processes import Lines, cellwarden, dbus_daemon, mosquitto, started, status, until
+from support.processes import (
+    Lines,
+    at_broker,
+    cellwarden,
+    dbus_daemon,
+    mosquitto,
+    started,
+    status,
+    until,
+)
 from support.tools import missing, require_tool
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -246,7 +255,7 @@ def whole_house(
         assert json.loads(client.next_line()) == "ready"
         house.venus = VenusClient(client)
         tool = require_tool("mosquitto_sub", "mosquitto-clients")
-        watch = [tool, "-p", str(mqtt_port), "-t", "#", "-q", "1", "-F", "%t %p"]
+        watch = [tool, *at_broker(mqtt_port), "-t", "#", "-q", "1", "-F", "%t %p"]
         house.broker = Broker(stack.enter_context(started(watch)), mqtt_port, broker)
         house.config.write_text(
             configuration(house, can=(group, port), bus=address, mqtt=mqtt_port, more=more)

@@ -161,6 +161,11 @@ def dbus_daemon(folder: Path) -> Iterator[str]:
         yield daemon.next_line().strip()
 
 
+def at_broker(port: int) -> tuple[str, ...]:
+    """Return how Mosquitto's clients name a broker here: not every machine knows `localhost`."""
+    return "-h", "127.0.0.1", "-p", str(port)
+
+
 @contextlib.contextmanager
 def mosquitto(folder: Path, port: int | None = None) -> Iterator[tuple[int, Lines]]:
     """Run a broker on loopback; gives its port and process."""

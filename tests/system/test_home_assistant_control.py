@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from support.house import House, wait_for
+from support.processes import at_broker
 from support.tools import require_tool
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -33,7 +34,7 @@ def components(house: House, device: str) -> dict:
 
 def command(house: House, component: dict, payload: str) -> None:
     tool = require_tool("mosquitto_pub", "mosquitto-clients")
-    where = ["-p", str(house.broker.port), "-t", component["cmd_t"], "-m", payload, "-q", "1"]
+    where = [*at_broker(house.broker.port), "-t", component["cmd_t"], "-m", payload, "-q", "1"]
     subprocess.run([tool, *where], check=True, timeout=10)
 
 

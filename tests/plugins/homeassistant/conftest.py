@@ -18,7 +18,7 @@ from cellwarden.model import BankPhase, BankState
 from cellwarden.runtime.mailbox import Mailbox
 from cellwarden_homeassistant.config import HomeAssistantOptions
 from support.gates import FakeGate
-from support.processes import Lines, free_port, until
+from support.processes import Lines, at_broker, free_port, until
 from support.states import bank_state
 from support.tools import require_tool
 
@@ -60,13 +60,13 @@ class Broker:
 
     def publish(self, topic: str, payload: str, *more: str) -> None:
         tool = require_tool("mosquitto_pub", "mosquitto-clients")
-        command = [tool, "-p", str(self.port), "-t", topic, "-m", payload, "-q", "1", *more]
+        command = [tool, *at_broker(self.port), "-t", topic, "-m", payload, "-q", "1", *more]
         subprocess.run(command, check=True, timeout=10)
 
     def wipe(self, topic: str) -> None:
         """Delete what is kept on a topic."""
         tool = require_tool("mosquitto_pub", "mosquitto-clients")
-        command = [tool, "-p", str(self.port), "-t", topic, "-n", "-r", "-q", "1"]
+        command = [tool, *at_broker(self.port), "-t", topic, "-n", "-r", "-q", "1"]
         subprocess.run(command, check=True, timeout=10)
 
 
@@ -84,7 +84,7 @@ class Listener:
 
     def __init__(self, broker: Broker) -> None:
         tool = require_tool("mosquitto_sub", "mosquitto-clients")
-        command = [tool, "-p", str(broker.port), "-t", "#", "-q", "1", "-F", "%r %q %t %p"]
+        command = [tool, *at_broker(broker.port), "-t", "#", "-q", "1", "-F", "%r %q %t %p"]
         already = broker.log().count("SUBACK")
         self._lines = Lines(command)
         until(lambda: broker.log().count("SUBACK") > already, 10, "the listener's subscription")
