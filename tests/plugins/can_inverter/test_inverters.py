@@ -137,6 +137,16 @@ def in_fault(said: dict[str, Any]) -> bool:
     return said["state"] == "fault"
 
 
+def has_read(state: BankState) -> Callable[[dict[str, Any]], bool]:
+    """Return whether an inverter has heard of this decision: one that asks is told when it asks."""
+
+    def has(said: dict[str, Any]) -> bool:
+        measured = [said["read"][name] for name in ("voltage", "current")]
+        return measured == pytest.approx([state.voltage_v, state.current_a], abs=0.051)
+
+    return has
+
+
 # -- a day -----------------------------------------------------------------------------------
 
 
@@ -160,7 +170,9 @@ def test_every_inverter_stays_content_through_a_simulated_day_and_reads_what_was
                 for output in outputs:
                     output.decide(state)
                 await asyncio.sleep(0.04)
-            await asyncio.sleep(0.6)
+            for machine in made:
+                await machine.becomes(has_read(states[-1]), within_s=10.0)
+            await asyncio.sleep(0.3)  # the rest of the set
             return [await asyncio.to_thread(machine.ask) for machine in made]
 
     # 3 s of an inverter are 1.5 s here: the machine runs eleven processes at once.
