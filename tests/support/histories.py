@@ -97,6 +97,13 @@ device_alarm = st.builds(
     blocks_discharge=st.booleans(),
     text=st.sampled_from(["", "bit 3"]),
 )
+device_settings = st.one_of(
+    st.none(),
+    st.dictionaries(
+        st.sampled_from(["cell_overvoltage_v", "cell_count", "balance_current_max_a"]),
+        st.one_of(st.floats(), st.sampled_from([3.6, 4.2, 16.0, 15.0, 2.0])),
+    ),
+)
 
 
 def near(low: float, high: float) -> st.SearchStrategy[float | None]:
@@ -145,13 +152,7 @@ def changes_of(kind: Kind) -> st.SearchStrategy[dict[str, object]]:
             "heating": flag,
             "balance_switch_on": flag,
             "balance_current_a": near(-2, 2),
-            "settings": st.one_of(
-                st.none(),
-                st.dictionaries(
-                    st.sampled_from(["cell_overvoltage_v", "cell_count", "balance_current_max_a"]),
-                    st.one_of(st.floats(), st.sampled_from([3.6, 4.2, 16.0, 15.0, 2.0])),
-                ),
-            ),
+            "settings": device_settings,
             "alarms": st.lists(device_alarm, max_size=3).map(tuple),
         },
     )

@@ -40,7 +40,6 @@ IDLE_C = 0.02
 """More current than this warms by itself."""
 RATE_K_S = 2 / 3600
 """Assumed until seen: what R36a expects."""
-RATE_WINDOW_S = 600.0
 HOT_C = 35.0
 """No part of a pack is heated beyond this (ours)."""
 RESUME_PERCENT = 5.0

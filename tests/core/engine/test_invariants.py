@@ -20,7 +20,7 @@ from cellwarden.model import (
     Reading,
     Severity,
 )
-from support.histories import anything, device_alarm, flag, near
+from support.histories import anything, device_alarm, device_settings, flag, near
 from support.packs import Bench, reading, with_cell
 
 CELL_COUNT = 16
@@ -63,13 +63,7 @@ fields = st.fixed_dictionaries(
         "balancing": flag,
         "balance_switch_on": flag,
         "balance_current_a": near(-2, 2),
-        "settings": st.one_of(
-            st.none(),
-            st.dictionaries(
-                st.sampled_from(["cell_overvoltage_v", "cell_count", "balance_current_max_a"]),
-                st.one_of(st.floats(), st.sampled_from([3.6, 4.2, 16.0, 15.0, 2.0])),
-            ),
-        ),
+        "settings": device_settings,
         "alarms": st.lists(device_alarm, max_size=2).map(tuple),
     },
 )
